@@ -1,0 +1,267 @@
+//! The compiled form of a topology for one host: dense arrays that the data plane indexes.
+//!
+//! A pure value. It knows nothing of learned MACs and nothing of devices: an interface is a number
+//! that the caller mapped from a name.
+//!
+//! ```text
+//! interface --tag--> Class ----> Fid -------> members (where this learning domain can send to)
+//!                      |           |             ^
+//!                      +-- member  +-- flood list (numbers of members)
+//! ```
+//!
+//! The MAC table maps (fid, address) to a member *of that fid*, so the number in an entry stays
+//! small, and retiring a member (a flush, a port that went down) makes every entry that points at it
+//! void in one step: [`MemberRoute::Retired`] reads as "unknown".
+
+use std::time::Duration;
+
+use crate::reason::{DropReason, PuntReason};
+use crate::types::{Fid, InterfaceId, MemberId, Name, PortId, Revision, Tpid, VlanId};
+
+/// Everything that the workers of one host read.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Tables {
+    /// The topology this was compiled from.
+    pub revision: Revision,
+    /// By [`InterfaceId`].
+    pub interfaces: Vec<InterfaceTable>,
+    /// By [`PortId`]: the bridge ports of this host.
+    pub ports: Vec<PortTable>,
+    /// By [`Fid`]; element 0 is unused and empty.
+    pub fids: Vec<FidTable>,
+}
+
+/// What happens to a frame that arrives on one interface, before anything is looked up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InterfaceTable {
+    /// The interface's name in the node file.
+    pub name: Name,
+    /// The largest layer 3 packet that may leave by it, in octets; the frame may be 14 octets
+    /// longer plus 4 for each tag.
+    pub mtu: u16,
+    /// Untagged and priority-tagged frames.
+    pub untagged: Class,
+    /// The bridge port that untagged frames are counted for.
+    pub untagged_port: Option<PortId>,
+    /// Tagged frames.
+    pub tagged: TaggedClasses,
+    /// The bridge port that tagged frames are counted for.
+    pub tagged_port: Option<PortId>,
+    /// What happens to reserved destinations.
+    pub reserved: ReservedTable,
+}
+
+/// What happens to tagged frames of an interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TaggedClasses {
+    /// All alike: no trunk here.
+    All(Class),
+    /// A trunk: by VID of the outer tag when its TPID is `tpid`; any other TPID is
+    /// [`DropReason::BadTpid`].
+    Trunk {
+        /// The TPID that this trunk speaks.
+        tpid: Tpid,
+        /// By VID.
+        classes: VidClasses,
+    },
+    /// An access port of a transparent bridge: the tags are payload. The VID of the outer tag, of
+    /// either TPID, selects the learning domain `base + VID`, so that one address in two tags does
+    /// not flap.
+    Transparent {
+        /// The fid of VID 0; those of VIDs 1..=4094 follow.
+        base: Fid,
+        /// The port's member number, the same in every one of these fids.
+        member: MemberId,
+    },
+}
+
+/// One class for every VID, 0 and 4095 included: always 4096 elements. 0 and 4095 are never
+/// consulted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VidClasses(pub Box<[Class; 4096]>);
+
+impl VidClasses {
+    /// The same class for every VID.
+    pub fn uniform(class: Class) -> Self {
+        let classes = vec![class; 4096].into_boxed_slice();
+        match classes.try_into() {
+            Ok(classes) => Self(classes),
+            Err(_) => unreachable!("the vector above has 4096 elements"),
+        }
+    }
+
+    /// The class of `vid`.
+    pub fn get(&self, vid: VlanId) -> &Class {
+        &self.0[usize::from(vid.get())]
+    }
+
+    /// Sets the class of `vid`.
+    pub fn set(&mut self, vid: VlanId, class: Class) {
+        self.0[usize::from(vid.get())] = class;
+    }
+}
+
+/// Where a frame belongs (forwarding rules section 3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Into a learning domain, as if sent by `member`.
+    Forward {
+        /// The learning domain.
+        fid: Fid,
+        /// The member of `fid` that the frame came in by.
+        member: MemberId,
+    },
+    /// Nowhere.
+    Drop(DropReason),
+    /// By the inner tag's VID (a pair of service and customer tag); untagged inside, or an unlisted
+    /// pair, is [`DropReason::VlanUnknown`].
+    Stacked(Box<VidClasses>),
+}
+
+/// A bridge port: what counts, limits and names are attached to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortTable {
+    /// The port's name in the topology.
+    pub name: Name,
+    /// The interface it is bound to.
+    pub interface: InterfaceId,
+    /// Limits on flooded traffic that arrives here, for the whole port.
+    pub storm: StormLimits,
+    /// The same for each VID of a trunk, on its own.
+    pub storm_per_vid: StormLimits,
+    /// How many stations may be learned here, over all its VIDs.
+    pub mac_limit: Option<MacLimit>,
+}
+
+/// Limits on flooded traffic, each a token bucket; `None` is no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StormLimits {
+    /// Destination ff:ff:ff:ff:ff:ff.
+    pub broadcast: Option<StormRate>,
+    /// Other group destinations.
+    pub multicast: Option<StormRate>,
+    /// Individual destinations that are not in the MAC table.
+    pub unknown_unicast: Option<StormRate>,
+}
+
+/// A token bucket in frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StormRate {
+    /// Frames per second, at least 1.
+    pub frames_per_second: u32,
+    /// Bucket depth in frames, at least 1.
+    pub burst: u32,
+}
+
+/// A bound on the number of learned stations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MacLimit {
+    /// Learned entries; static ones do not count.
+    pub entries: u32,
+    /// What happens to a frame whose source can no longer be learned.
+    pub over: OverLimit,
+}
+
+/// What happens to a frame from a station beyond the MAC limit. It is never learned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OverLimit {
+    /// Forwarded all the same.
+    #[default]
+    Forward,
+    /// Dropped as [`DropReason::MacLimit`].
+    Drop,
+}
+
+/// A learning domain.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FidTable {
+    /// The bridge (or gateway bridge, for transit of VLANs without a link) it belongs to; `None`
+    /// for an unused number.
+    pub owner: Option<Name>,
+    /// How long a learned entry may stay idle.
+    pub ageing: Duration,
+    /// How many stations may be learned in this domain.
+    pub mac_limit: Option<MacLimit>,
+    /// By [`MemberId`]; element 0 is [`MemberRoute::Retired`].
+    pub members: Vec<Member>,
+    /// Members that a flooded frame goes to, ascending; the ingress member and members of its
+    /// split-horizon group are skipped.
+    pub flood: Vec<MemberId>,
+}
+
+/// One place that a learning domain can send to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// How to get there.
+    pub route: MemberRoute,
+    /// Members of one group never send to each other, known or unknown; 0 is no group. The trunks
+    /// of one VLAN link form a group unless the gateway bridge transits.
+    pub split_horizon: u16,
+}
+
+/// How a frame leaves towards a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemberRoute {
+    /// The number is not in use (any more): table entries that name it are void.
+    Retired,
+    /// Out of a local port.
+    Port {
+        /// The device to send by.
+        interface: InterfaceId,
+        /// The bridge port it is counted for.
+        port: PortId,
+        /// The VID it is counted for, if the port is a trunk.
+        vid: Option<VlanId>,
+        /// What is put in front.
+        push: PushTags,
+    },
+}
+
+/// The tags that a frame gets on its way out. PCP and DEI come from the tag it arrived with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PushTags {
+    /// None: untagged (the tag stack of a transparent bridge is payload and stays).
+    None,
+    /// One.
+    One(Tpid, VlanId),
+    /// A service tag outside and a customer tag (0x8100) inside.
+    Two(Tpid, VlanId, VlanId),
+}
+
+/// What happens to each reserved destination on one interface (forwarding rules section 5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReservedTable {
+    /// 01:80:c2:00:00:00 to :0f, by last octet.
+    pub link_local: [ReservedAction; 16],
+    /// 01:80:c2:00:00:20 to :2f, by the low half of the last octet.
+    pub registration: [ReservedAction; 16],
+    /// 01:00:0c:cc:cc:cd with SNAP protocol 0x010b.
+    pub pvst: ReservedAction,
+    /// Every other control address of a vendor (see `wire::reserved`).
+    pub vendor: ReservedAction,
+    /// Where [`ReservedAction::Relay`] sends: the other trunks of the gateway bridge.
+    pub relay: Vec<Relay>,
+}
+
+/// A trunk that control frames are passed on to, byte for byte.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Relay {
+    /// The device to send by.
+    pub interface: InterfaceId,
+    /// The bridge port it is counted for.
+    pub port: PortId,
+    /// VIDs that this trunk carries, ascending: a tagged per-VLAN BPDU goes only where its VLAN goes.
+    pub vids: Vec<VlanId>,
+}
+
+/// The fate of a frame to a reserved destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReservedAction {
+    /// Dropped.
+    Drop(DropReason),
+    /// Taken by the control plane.
+    Consume(PuntReason),
+    /// Passed on to the other trunks unchanged, ahead of data; with a reason, the control plane gets
+    /// a copy to read.
+    Relay(Option<PuntReason>),
+}

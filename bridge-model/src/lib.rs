@@ -1,0 +1,12 @@
+//! What the gateway decides, and nothing else.
+//!
+//! Types, wire formats, topology and its validation, the forwarding oracle, and the compilation of a
+//! topology into the tables that the data plane reads.
+//!
+//! **Architecture invariant:** no I/O, clock, thread, random number, async runtime, DPDK or `unsafe`.
+//! The same input gives the same output in the same order, on every host and in every test.
+#![forbid(unsafe_code)]
+
+pub mod compile;
+pub mod reason;
+pub mod types;

@@ -1,0 +1,3 @@
+//! sluice, the operator's command line.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! sluiced, the gateway daemon.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The data plane: pipeline, MAC table, counters.

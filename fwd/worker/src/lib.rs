@@ -1,0 +1,1 @@
+//! The run-to-completion loop: binds the pipeline to DPDK queues.

@@ -1,0 +1,1 @@
+//! The machine Sluice runs on: probe, plan, checks, bring-up.

@@ -1,0 +1,1 @@
+//! The gRPC contract sluice.v1 and its conversions to and from the model.
