@@ -7,6 +7,9 @@
 //! field that has none.
 #![forbid(unsafe_code)]
 
+pub mod failure;
+pub mod field;
+
 /// The generated code of package `sluice.v1`.
 #[allow(
     missing_docs,
@@ -14,6 +17,7 @@
     clippy::all,
     clippy::pedantic,
     clippy::restriction,
+    rustdoc::all,
     reason = "generated; the documentation is in the .proto files"
 )]
 pub mod v1 {
@@ -23,3 +27,6 @@ pub mod v1 {
 
 /// The encoded `google.protobuf.FileDescriptorSet` of the package.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+
+#[cfg(test)]
+mod tests;
