@@ -9,6 +9,7 @@
 
 pub mod failure;
 pub mod field;
+pub mod resource;
 
 /// The generated code of package `sluice.v1`.
 #[allow(
