@@ -131,6 +131,9 @@ drop_reasons! {
     PortUnbound = "port_unbound", Admission, Config,
         "The frame arrived on a device of the node file to which no port is bound.",
         "Bind a trunk or an access port to this interface, or remove the device from the node file.";
+    RxLinkDown = "rx_link_down", Admission, Expected,
+        "The frame was still in the receive queue of a device that had lost carrier.",
+        "Nothing, as a rule; a high rate means that the link flaps.";
     StormBroadcast = "storm_broadcast", Admission, Attack,
         "The broadcast rate of the port, or of the VLAN on it, exceeds its storm control limit.",
         "Look for a loop or a broken sender behind the port; raise `stormControl.broadcast` if the rate is legitimate.";

@@ -25,7 +25,8 @@ pub struct Tables {
     pub revision: Revision,
     /// By [`InterfaceId`].
     pub interfaces: Vec<InterfaceTable>,
-    /// By [`PortId`]: the bridge ports of this host.
+    /// By [`PortId`]: the bridge ports of this host. A number whose port is gone keeps the port's
+    /// last name, until another port takes it; nothing refers to it.
     pub ports: Vec<PortTable>,
     /// By [`Fid`]; element 0 is unused and empty.
     pub fids: Vec<FidTable>,
@@ -52,6 +53,14 @@ pub struct InterfaceTable {
 }
 
 /// What happens to tagged frames of an interface.
+///
+/// The outer tag is that of either TPID. In order: on a [`TaggedClasses::Trunk`], a foreign TPID is
+/// [`DropReason::BadTpid`] before its VID is looked at; then VID 0 makes the frame an untagged one
+/// (the tag is taken off, its PCP and DEI kept for the egress tag) and VID 4095 is
+/// [`DropReason::VlanReserved`]; then the class decides. With [`TaggedClasses::All`] the same holds if
+/// the class is [`DropReason::TaggedOnAccess`]; any other reason there (nothing is bound, the port is
+/// down) comes first, whatever the VID. On a [`TaggedClasses::Transparent`] port every tag is payload,
+/// a priority tag too: it selects `base` and stays.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TaggedClasses {
     /// All alike: no trunk here.
@@ -217,7 +226,11 @@ pub enum MemberRoute {
     },
 }
 
-/// The tags that a frame gets on its way out. PCP and DEI come from the tag it arrived with.
+/// The tags that a frame gets on its way out, after those that its class is keyed by were taken off.
+///
+/// PCP and DEI come from the outer tag it arrived with, a priority tag included, else they are 0; both
+/// of [`PushTags::Two`] carry them. A frame that leaves shorter than it came, and shorter than 60
+/// octets, is padded with zeros to 60.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PushTags {
     /// None: untagged (the tag stack of a transparent bridge is payload and stays).
@@ -231,7 +244,8 @@ pub enum PushTags {
 /// What happens to each reserved destination on one interface (forwarding rules section 5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReservedTable {
-    /// 01:80:c2:00:00:00 to :0f, by last octet.
+    /// 01:80:c2:00:00:00 to :0f, by last octet. A frame to :00 or :08 that would be consumed or
+    /// relayed and is tagged with a VID other than 0 is [`DropReason::BpduTagged`].
     pub link_local: [ReservedAction; 16],
     /// 01:80:c2:00:00:20 to :2f, by the low half of the last octet.
     pub registration: [ReservedAction; 16],
@@ -262,6 +276,7 @@ pub enum ReservedAction {
     /// Taken by the control plane.
     Consume(PuntReason),
     /// Passed on to the other trunks unchanged, ahead of data; with a reason, the control plane gets
-    /// a copy to read.
+    /// a copy to read, also when there is nobody to pass it on to ([`DropReason::BpduNoRelay`]).
+    /// Tagged with a VID other than 0, it goes only to trunks that carry the VID.
     Relay(Option<PuntReason>),
 }

@@ -24,6 +24,8 @@ pub struct InvalidVlanId {
 impl VlanId {
     /// The largest VID that may name a VLAN.
     pub const MAX: u16 = 4094;
+    /// The VID 1.
+    pub const MIN: Self = Self(NonZeroU16::MIN);
 
     /// The VID `raw`, or why it names no VLAN.
     pub const fn new(raw: u16) -> Result<Self, InvalidVlanId> {

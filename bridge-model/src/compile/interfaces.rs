@@ -1,0 +1,215 @@
+//! Interfaces and ports: what a frame that arrives meets first.
+
+use std::collections::BTreeMap;
+
+use super::fids::bridge_domain;
+use super::local::{Local, LocalAccess, LocalTrunk};
+use super::{
+    Class, Domain, InterfaceTable, InterfaceView, Link, Numbering, Place, PortTable, TaggedClasses,
+    VidClasses, reserved,
+};
+use crate::reason::DropReason;
+use crate::topology::VlanLink;
+use crate::types::{InterfaceId, Name, VlanId};
+
+/// The tables of all interfaces, by number.
+pub(super) fn build(local: &Local<'_>, numbering: &Numbering) -> Vec<InterfaceTable> {
+    let trunks: BTreeMap<InterfaceId, _> =
+        local.trunks.iter().map(|trunk| (trunk.interface, trunk)).collect();
+    let accesses: BTreeMap<InterfaceId, _> =
+        local.accesses.iter().map(|access| (access.interface, access)).collect();
+    let ids = (0_u16..).map(InterfaceId);
+    local
+        .view
+        .interfaces
+        .iter()
+        .zip(ids)
+        .map(|(view, id)| {
+            let builder = Builder { local, numbering };
+            builder.interface(view, trunks.get(&id).copied(), accesses.get(&id).copied())
+        })
+        .collect()
+}
+
+/// The ports of this host, by number.
+pub(super) fn build_ports(local: &Local<'_>, numbering: &Numbering) -> Vec<PortTable> {
+    let mut by_name: BTreeMap<&Name, PortTable> = BTreeMap::new();
+    for trunk in &local.trunks {
+        let port = PortTable {
+            name: trunk.trunk.name.clone(),
+            interface: trunk.interface,
+            storm: trunk.trunk.storm_control.port,
+            storm_per_vid: trunk.trunk.storm_control.per_vlan,
+            mac_limit: trunk.trunk.mac_limit,
+        };
+        by_name.insert(&trunk.trunk.name, port);
+    }
+    for access in &local.accesses {
+        let port = PortTable {
+            name: access.port.name.clone(),
+            interface: access.interface,
+            storm: access.port.storm_control.port,
+            storm_per_vid: super::StormLimits::default(),
+            mac_limit: access.port.mac_limit,
+        };
+        by_name.insert(&access.port.name, port);
+    }
+    let gone = |name: &Name| PortTable {
+        name: name.clone(),
+        interface: InterfaceId::default(),
+        storm: super::StormLimits::default(),
+        storm_per_vid: super::StormLimits::default(),
+        mac_limit: None,
+    };
+    numbering
+        .port_names()
+        .iter()
+        .map(|name| by_name.remove(name).unwrap_or_else(|| gone(name)))
+        .collect()
+}
+
+struct Builder<'a> {
+    local: &'a Local<'a>,
+    numbering: &'a Numbering,
+}
+
+impl Builder<'_> {
+    fn interface(
+        &self,
+        view: &InterfaceView,
+        trunk: Option<&LocalTrunk<'_>>,
+        access: Option<&LocalAccess<'_>>,
+    ) -> InterfaceTable {
+        let port_of = |name: &Name| self.numbering.port_id(name);
+        let trunk_port = trunk.and_then(|trunk| port_of(&trunk.trunk.name));
+        let access_port = access.and_then(|access| port_of(&access.port.name));
+        let native = trunk.and_then(|trunk| trunk.trunk.native);
+        let (untagged, tagged, reserved) = if view.link == Link::Down {
+            let drop = Class::Drop(DropReason::RxLinkDown);
+            (drop.clone(), TaggedClasses::All(drop), reserved::all(DropReason::RxLinkDown))
+        } else {
+            (
+                self.untagged(trunk, access),
+                self.tagged(trunk, access),
+                reserved::build(self.local, trunk, access, self.numbering),
+            )
+        };
+        InterfaceTable {
+            name: view.name.clone(),
+            mtu: view.mtu,
+            untagged,
+            untagged_port: if native.is_some() { trunk_port } else { access_port.or(trunk_port) },
+            tagged,
+            tagged_port: trunk_port.or(access_port),
+            reserved,
+        }
+    }
+
+    fn untagged(&self, trunk: Option<&LocalTrunk<'_>>, access: Option<&LocalAccess<'_>>) -> Class {
+        match (trunk, access) {
+            (Some(trunk), _) if trunk.trunk.native.is_some() => self.native(trunk),
+            (_, Some(access)) => self.access(access),
+            (Some(trunk), None) if !trunk.is_up => Class::Drop(DropReason::AdminDown),
+            (Some(_), None) => Class::Drop(DropReason::UntaggedOnTrunk),
+            (None, None) => Class::Drop(DropReason::PortUnbound),
+        }
+    }
+
+    fn native(&self, trunk: &LocalTrunk<'_>) -> Class {
+        match (self.trunk_classes(trunk), trunk.trunk.native) {
+            (TaggedClasses::Trunk { classes, .. }, Some(vid)) => match classes.get(vid) {
+                // A pair needs an inner tag, and an untagged frame has none.
+                Class::Stacked(_) => Class::Drop(DropReason::VlanUnknown),
+                class => class.clone(),
+            },
+            _ => Class::Drop(DropReason::AdminDown),
+        }
+    }
+
+    fn access(&self, access: &LocalAccess<'_>) -> Class {
+        let domain = bridge_domain(self.local, &access.bridge.name);
+        let place = Place::Access(access.port.name.clone());
+        match (self.numbering.fid_of(&domain), self.numbering.member_of(&domain, &place)) {
+            (Some(fid), Some(member)) => Class::Forward { fid, member },
+            _ => Class::Drop(DropReason::AdminDown),
+        }
+    }
+
+    fn tagged(
+        &self,
+        trunk: Option<&LocalTrunk<'_>>,
+        access: Option<&LocalAccess<'_>>,
+    ) -> TaggedClasses {
+        match (trunk, access) {
+            (Some(trunk), _) => self.trunk_classes(trunk),
+            (None, Some(access)) => match self.access(access) {
+                Class::Forward { fid, member } if access.bridge.transparent => {
+                    TaggedClasses::Transparent { base: fid, member }
+                }
+                Class::Forward { .. } => {
+                    TaggedClasses::All(Class::Drop(DropReason::TaggedOnAccess))
+                }
+                drop => TaggedClasses::All(drop),
+            },
+            (None, None) => TaggedClasses::All(Class::Drop(DropReason::PortUnbound)),
+        }
+    }
+
+    fn trunk_classes(&self, trunk: &LocalTrunk<'_>) -> TaggedClasses {
+        if !trunk.is_up {
+            return TaggedClasses::All(Class::Drop(DropReason::AdminDown));
+        }
+        let unknown = Class::Drop(DropReason::VlanUnknown);
+        let mut classes = VidClasses::uniform(unknown.clone());
+        if trunk.gateway.transits() {
+            for &vid in &trunk.carried {
+                let domain = Domain::Transit(trunk.gateway.name.clone(), vid);
+                classes
+                    .set(vid, self.forward(&domain, trunk, vid, None).unwrap_or(unknown.clone()));
+            }
+        }
+        let mut pairs: BTreeMap<VlanId, VidClasses> = BTreeMap::new();
+        for link in self.local.topology.links_of(&trunk.gateway.name) {
+            let vid = link.key.vid;
+            if !trunk.carried.contains(&vid) {
+                continue;
+            }
+            let class = self.link_class(trunk, link);
+            match link.key.inner_vid {
+                None => classes.set(vid, class),
+                Some(inner) => pairs
+                    .entry(vid)
+                    .or_insert_with(|| VidClasses::uniform(unknown.clone()))
+                    .set(inner, class),
+            }
+        }
+        for (vid, inner) in pairs {
+            classes.set(vid, Class::Stacked(Box::new(inner)));
+        }
+        TaggedClasses::Trunk { tpid: trunk.trunk.tpid, classes }
+    }
+
+    fn link_class(&self, trunk: &LocalTrunk<'_>, link: &VlanLink) -> Class {
+        let bridge = self.local.topology.bridges.get(&link.bridge);
+        if bridge.is_some_and(|bridge| !bridge.admin.is_up()) {
+            return Class::Drop(DropReason::AdminDown);
+        }
+        let domain = bridge_domain(self.local, &link.bridge);
+        // Without the right to forward this VID the trunk is no member.
+        self.forward(&domain, trunk, link.key.vid, link.key.inner_vid)
+            .unwrap_or(Class::Drop(DropReason::TrunkStandby))
+    }
+
+    fn forward(
+        &self,
+        domain: &Domain,
+        trunk: &LocalTrunk<'_>,
+        vid: VlanId,
+        inner_vid: Option<VlanId>,
+    ) -> Option<Class> {
+        let place = Place::Trunk { trunk: trunk.trunk.name.clone(), vid, inner_vid };
+        let fid = self.numbering.fid_of(domain)?;
+        let member = self.numbering.member_of(domain, &place)?;
+        Some(Class::Forward { fid, member })
+    }
+}

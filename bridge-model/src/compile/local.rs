@@ -1,0 +1,178 @@
+//! The part of a topology that this host carries: which ports are bound here, which of them can be
+//! used, and who forwards which VLAN.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{HostView, Link, Note};
+use crate::election;
+use crate::topology::{
+    AccessPort, Binding, Bridge, GatewayBridge, Kind, ObjectRef, RedundancyMode, Topology,
+    TrunkPort,
+};
+use crate::types::{InterfaceId, Name, VlanId};
+
+/// A trunk that is bound to an interface of this host.
+#[derive(Debug)]
+pub(super) struct LocalTrunk<'a> {
+    pub(super) trunk: &'a TrunkPort,
+    pub(super) gateway: &'a GatewayBridge,
+    pub(super) interface: InterfaceId,
+    /// The VIDs in its allowed list, by default those with a link.
+    pub(super) carried: BTreeSet<VlanId>,
+    /// Whether it is administratively up, with its gateway bridge.
+    pub(super) is_up: bool,
+    /// Whether it is up and has carrier.
+    pub(super) is_usable: bool,
+    /// The VIDs that it has the right to forward.
+    pub(super) forwards: BTreeSet<VlanId>,
+}
+
+/// An access port that is bound to an interface of this host.
+#[derive(Debug)]
+pub(super) struct LocalAccess<'a> {
+    pub(super) port: &'a AccessPort,
+    pub(super) bridge: &'a Bridge,
+    pub(super) interface: InterfaceId,
+    /// Whether it is administratively up, with its bridge.
+    pub(super) is_up: bool,
+    /// Whether it is up and has carrier.
+    pub(super) is_usable: bool,
+}
+
+/// What this host carries.
+#[derive(Debug)]
+pub(super) struct Local<'a> {
+    pub(super) topology: &'a Topology,
+    pub(super) view: &'a HostView,
+    /// By name.
+    pub(super) trunks: Vec<LocalTrunk<'a>>,
+    /// By name.
+    pub(super) accesses: Vec<LocalAccess<'a>>,
+    waiting: Vec<Note>,
+}
+
+impl<'a> Local<'a> {
+    pub(super) fn new(topology: &'a Topology, view: &'a HostView) -> Self {
+        let mut local =
+            Self { topology, view, trunks: Vec::new(), accesses: Vec::new(), waiting: Vec::new() };
+        let ids: BTreeMap<&Name, InterfaceId> = view
+            .interfaces
+            .iter()
+            .zip(0_u16..)
+            .map(|(interface, index)| (&interface.name, InterfaceId(index)))
+            .collect();
+        for trunk in topology.trunks.values() {
+            let bound =
+                trunk.binding().and_then(|b| local.resolve(&ids, b, Kind::Trunk, &trunk.name));
+            let gateway = topology.gateway_bridges.get(&trunk.gateway_bridge);
+            if let (Some(interface), Some(gateway)) = (bound, gateway) {
+                let is_up = trunk.admin.is_up() && gateway.admin.is_up();
+                local.trunks.push(LocalTrunk {
+                    trunk,
+                    gateway,
+                    interface,
+                    carried: topology.carried_vids(trunk),
+                    is_up,
+                    is_usable: is_up && local.has_carrier(interface),
+                    forwards: BTreeSet::new(),
+                });
+            }
+        }
+        for port in topology.access_ports.values() {
+            let bound = port
+                .binding
+                .as_ref()
+                .and_then(|b| local.resolve(&ids, b, Kind::AccessPort, &port.name));
+            if let (Some(interface), Some(bridge)) = (bound, topology.bridges.get(&port.bridge)) {
+                let is_up = port.admin.is_up() && bridge.admin.is_up();
+                let is_usable = is_up && local.has_carrier(interface);
+                local.accesses.push(LocalAccess { port, bridge, interface, is_up, is_usable });
+            }
+        }
+        local.elect();
+        local
+    }
+
+    fn resolve(
+        &mut self,
+        ids: &BTreeMap<&Name, InterfaceId>,
+        binding: &Binding,
+        kind: Kind,
+        port: &Name,
+    ) -> Option<InterfaceId> {
+        if binding.host != self.view.host {
+            return None;
+        }
+        let id = ids.get(&binding.interface).copied();
+        if id.is_none() {
+            let (port, interface) = (ObjectRef::new(kind, port), binding.interface.clone());
+            self.waiting.push(Note::Waiting { port, interface });
+        }
+        id
+    }
+
+    pub(super) fn has_carrier(&self, interface: InterfaceId) -> bool {
+        self.view.interface(interface).is_some_and(|view| view.link == Link::Up)
+    }
+
+    /// Gives each usable trunk its right to forward: in mode `lease` to one trunk per VID, otherwise
+    /// to all.
+    fn elect(&mut self) {
+        let mut rights: Vec<BTreeSet<VlanId>> = Vec::with_capacity(self.trunks.len());
+        for local in &self.trunks {
+            let rivals: Vec<&LocalTrunk<'_>> = self
+                .trunks
+                .iter()
+                .filter(|rival| rival.is_usable && rival.gateway.name == local.gateway.name)
+                .collect();
+            let wins = |vid: &VlanId| match local.gateway.mode {
+                RedundancyMode::Lease => {
+                    let candidates = rivals
+                        .iter()
+                        .filter(|rival| rival.carried.contains(vid))
+                        .map(|rival| &rival.trunk.name);
+                    election::forwarder(*vid, candidates) == Some(&local.trunk.name)
+                }
+                RedundancyMode::StpTransparent | RedundancyMode::Mlag => true,
+            };
+            let won = local.carried.iter().copied().filter(wins);
+            rights.push(if local.is_usable { won.collect() } else { BTreeSet::new() });
+        }
+        for (local, rights) in self.trunks.iter_mut().zip(rights) {
+            local.forwards = rights;
+        }
+    }
+
+    pub(super) fn port_names(&self) -> BTreeSet<Name> {
+        let trunks = self.trunks.iter().map(|local| local.trunk.name.clone());
+        trunks.chain(self.accesses.iter().map(|local| local.port.name.clone())).collect()
+    }
+
+    pub(super) fn notes(&self) -> Vec<Note> {
+        let mut notes = Vec::new();
+        if !self.topology.hosts.contains_key(&self.view.host) {
+            notes.push(Note::HostUnknown { host: self.view.host.clone() });
+        }
+        notes.extend(self.waiting.iter().cloned());
+        for gateway in self.topology.gateway_bridges.values() {
+            let trunks = self.trunks.iter().filter(|local| local.gateway.name == gateway.name);
+            if gateway.mode == RedundancyMode::StpTransparent
+                && !gateway.transit
+                && trunks.count() > 1
+            {
+                let gateway_bridge = gateway.name.clone();
+                notes.push(Note::TreeWithoutTransit { gateway_bridge });
+            }
+        }
+        for local in &self.trunks {
+            if let Some(vid) = local.trunk.native
+                && !self.topology.linked_vids(&local.gateway.name).contains(&vid)
+                && !local.gateway.transits()
+            {
+                let trunk = ObjectRef::new(Kind::Trunk, &local.trunk.name);
+                notes.push(Note::NativeUnlinked { trunk, vid });
+            }
+        }
+        notes
+    }
+}
