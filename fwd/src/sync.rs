@@ -1,0 +1,7 @@
+//! The atomics that code shared between threads is built on: the standard ones, or loom's when a
+//! model test explores every interleaving (`RUSTFLAGS="--cfg loom"`).
+
+#[cfg(loom)]
+pub use loom::sync::atomic::{AtomicU16, AtomicU64, Ordering};
+#[cfg(not(loom))]
+pub use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
