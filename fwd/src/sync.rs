@@ -2,6 +2,6 @@
 //! model test explores every interleaving (`RUSTFLAGS="--cfg loom"`).
 
 #[cfg(loom)]
-pub use loom::sync::atomic::{AtomicU16, AtomicU64, Ordering};
+pub(crate) use loom::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 #[cfg(not(loom))]
-pub use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
+pub(crate) use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
