@@ -11,6 +11,9 @@ SLUICE_TARGET=${CARGO_TARGET_DIR:-$SLUICE_ROOT/target}
 export PATH="$SLUICE_TARGET/tools/bin:$PATH"
 export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH="$SLUICE_ROOT/scripts"
 
+# The system's Python has the system's packages; another one earlier in PATH need not.
+PYTHON=/usr/bin/python3
+
 NEXTEST_VERSION=0.9.143
 
 # To build and to run: DPDK and its headers, a C compiler, libclang for the bindings.
@@ -84,13 +87,14 @@ build_binaries() {
 # otherwise in a user namespace of its own, where nobody else sees it and nothing outlives it.
 lab() {
     if ((EUID == 0)); then
-        python3 -m "lab.$1" "${@:2}"
+        "$PYTHON" -m "lab.$1" "${@:2}"
         return
     fi
     unshare --user --map-root-user --mount --net true 2>/dev/null ||
         die "the lab needs network namespaces, and this user may not make any: run this as root, or allow unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns)"
     # A private /run holds the namespaces' names and DPDK's run-time files.
+    export PYTHON
     # shellcheck disable=SC2016
     unshare --user --map-root-user --mount --net --kill-child bash -c \
-        'mount -t tmpfs run /run && mkdir -p /run/netns && exec python3 -m "lab.$0" "$@"' "$@"
+        'mount -t tmpfs run /run && mkdir -p /run/netns && exec "$PYTHON" -m "lab.$0" "$@"' "$@"
 }

@@ -1,0 +1,10 @@
+"""tshark as a second opinion on captured octets."""
+
+from ..netns import run
+
+
+def tshark_fields(path, *fields):
+    """One row for each frame of a capture, with the text of these fields."""
+    options = [word for field in fields for word in ("-e", field)]
+    done = run("tshark", "-n", "-r", path, "-T", "fields", "-E", "separator=\t", *options)
+    return [line.split("\t") for line in done.stdout.splitlines()]
