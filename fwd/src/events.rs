@@ -1,0 +1,56 @@
+//! What workers tell the control side, each through a ring of its own.
+
+use arrayvec::ArrayVec;
+use bridge_model::reason::{DropReason, PuntReason};
+use bridge_model::types::InterfaceId;
+
+use crate::counters::PortSlot;
+
+/// Octets of a dropped frame that a sample keeps.
+pub const SAMPLE_OCTETS: usize = 128;
+
+/// Octets of a control frame that the control plane gets. LLDP, LACP and BPDUs fit a standard frame;
+/// of a longer one the rest is cut off ([`PuntFrame::octets`] tells).
+pub const PUNT_OCTETS: usize = 1600;
+
+/// The first octets of a dropped frame, to explain the drop by example.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DropSample {
+    /// Why it was dropped.
+    pub reason: DropReason,
+    /// The port that it is counted for.
+    pub port: PortSlot,
+    /// Where it came in (for drops at the transmit stage: where it should have left).
+    pub interface: InterfaceId,
+    /// The frame's length in octets.
+    pub octets: u32,
+    /// The worker's time stamp, in ticks.
+    pub ticks: u64,
+    /// How the frame begins.
+    pub head: ArrayVec<u8, SAMPLE_OCTETS>,
+}
+
+/// A control frame for the control plane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PuntFrame {
+    /// Which protocol.
+    pub reason: PuntReason,
+    /// The port that it came in by.
+    pub port: PortSlot,
+    /// Where it came in.
+    pub interface: InterfaceId,
+    /// It was also passed on to other trunks: this is a copy to read.
+    pub relayed: bool,
+    /// The frame's length in octets.
+    pub octets: u32,
+    /// The worker's time stamp, in ticks.
+    pub ticks: u64,
+    /// The frame, or its first [`PUNT_OCTETS`].
+    pub bytes: ArrayVec<u8, PUNT_OCTETS>,
+}
+
+/// The first octets of `bytes`, as many as fit.
+#[inline(never)]
+pub(crate) fn head<const N: usize>(bytes: &[u8]) -> ArrayVec<u8, N> {
+    bytes.iter().copied().take(N).collect()
+}

@@ -1,0 +1,381 @@
+//! Tables in, image out.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bridge_model::compile::{
+    Class, FidTable, InterfaceTable, MemberRoute, OverLimit, PushTags, Relay, ReservedTable,
+    Tables, TaggedClasses, VidClasses,
+};
+use bridge_model::reason::DropReason;
+use bridge_model::types::{Epoch, InterfaceId, MemberId, PortId};
+
+use super::{
+    ClassTable, ClassWord, FidImage, FidRules, Image, InterfaceImage, MemberImage, NO_TPID,
+    OtherTags, Push, RelayImage, ReservedImage,
+};
+use crate::counters::{CounterSlots, Owner, PortSlot};
+use crate::live::Live;
+use crate::mac::{AgeTable, MacTable};
+use crate::storm::StormImage;
+
+/// What an image is made of besides the tables.
+#[derive(Debug)]
+pub struct ImageParts<'a> {
+    /// Greater than that of any image before.
+    pub epoch: Epoch,
+    /// The MAC table that workers look up in.
+    pub mac: Arc<MacTable>,
+    /// The age clocks; the same for every image.
+    pub ages: Arc<AgeTable>,
+    /// The learner's live state; the same for every image.
+    pub live: Arc<Live>,
+    /// The register of counters.
+    pub slots: &'a mut CounterSlots,
+    /// How many ticks of the workers' clock make a second (for storm control).
+    pub ticks_per_second: u64,
+}
+
+/// The tables do not fit the image.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ImageError {
+    /// An index in the tables points nowhere.
+    #[error(
+        "{object} refers to {target}, which the tables do not have: report it with the site file"
+    )]
+    Dangling {
+        /// Who refers.
+        object: String,
+        /// To what.
+        target: String,
+    },
+    /// More elements than their numbers can name.
+    #[error(
+        "{count} {what} are more than the {limit} that an image can hold: split the site over several hosts"
+    )]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// How many there are.
+        count: usize,
+        /// How many there may be.
+        limit: usize,
+    },
+}
+
+const MAX_INTERFACES: usize = 0xffff;
+const MAX_FIDS: usize = 0x1_0000;
+const MAX_MEMBERS: usize = MemberId::MAX.0 as usize + 1;
+
+struct Builder<'a> {
+    tables: &'a Tables,
+    ports: Vec<PortFacts>,
+    stacks: Vec<ClassTable>,
+    storms: Vec<StormImage>,
+    members: Vec<MemberImage>,
+    floods: Vec<u32>,
+    ticks_per_second: u64,
+    /// Most interfaces are no trunk and share one table that is never read.
+    no_classes: Arc<ClassTable>,
+}
+
+#[derive(Clone, Copy)]
+struct PortFacts {
+    slot: PortSlot,
+    storm: u16,
+    drops_over_limit: bool,
+    /// Index of the per-VID counter of VID 0.
+    vid_base: u32,
+}
+
+impl Image {
+    /// Encodes `tables`.
+    pub fn build(tables: &Tables, parts: ImageParts<'_>) -> Result<Self, ImageError> {
+        bound("interfaces", tables.interfaces.len(), MAX_INTERFACES)?;
+        bound("learning domains", tables.fids.len(), MAX_FIDS)?;
+        let mut builder = Builder {
+            tables,
+            ports: Vec::with_capacity(tables.ports.len()),
+            stacks: Vec::new(),
+            storms: vec![StormImage::default()],
+            members: Vec::new(),
+            floods: Vec::new(),
+            ticks_per_second: parts.ticks_per_second,
+            no_classes: uniform(ClassWord::drop(DropReason::PortUnbound)),
+        };
+        builder.ports(parts.slots)?;
+        let interfaces = tables
+            .interfaces
+            .iter()
+            .map(|interface| builder.interface(interface, parts.slots))
+            .collect::<Result<_, _>>()?;
+        let fids = tables.fids.iter().map(|fid| builder.fid(fid)).collect::<Result<_, _>>()?;
+        let absent = builder.absent();
+        let port_limits = tables
+            .ports
+            .iter()
+            .zip(&builder.ports)
+            .filter_map(|(port, facts)| port.mac_limit.map(|limit| (facts.slot, limit)))
+            .collect();
+        Ok(Self {
+            epoch: parts.epoch,
+            revision: tables.revision,
+            mac: parts.mac,
+            ages: parts.ages,
+            live: parts.live,
+            interfaces,
+            absent,
+            fids,
+            members: builder.members.into(),
+            floods: builder.floods.into(),
+            stacks: builder.stacks.into(),
+            storms: builder.storms.into(),
+            fid_rules: tables
+                .fids
+                .iter()
+                .map(|fid| FidRules { ageing: fid.ageing, limit: fid.mac_limit })
+                .collect(),
+            port_limits,
+        })
+    }
+}
+
+impl Builder<'_> {
+    fn ports(&mut self, slots: &mut CounterSlots) -> Result<(), ImageError> {
+        let trunks: BTreeMap<PortId, ()> = self
+            .tables
+            .interfaces
+            .iter()
+            .filter(|interface| matches!(interface.tagged, TaggedClasses::Trunk { .. }))
+            .filter_map(|interface| interface.tagged_port.map(|port| (port, ())))
+            .collect();
+        for (index, port) in self.tables.ports.iter().enumerate() {
+            let id =
+                u16::try_from(index).map_err(|_| too_many("ports", self.tables.ports.len()))?;
+            let block = if trunks.contains_key(&PortId(id)) {
+                slots.trunk(&port.name)
+            } else {
+                crate::counters::TrunkBlock::UNATTRIBUTED
+            };
+            let storm = StormImage::new(&port.storm, &port.storm_per_vid, self.ticks_per_second);
+            let storm = if storm.is_unlimited() {
+                0
+            } else {
+                self.storms.push(storm);
+                u16::try_from(self.storms.len() - 1)
+                    .map_err(|_| too_many("ports with storm control", self.storms.len()))?
+            };
+            self.ports.push(PortFacts {
+                slot: slots.port(Owner::Port(port.name.clone())),
+                storm,
+                drops_over_limit: port.mac_limit.is_some_and(|limit| limit.over == OverLimit::Drop),
+                vid_base: u32::from(block.0) << 12,
+            });
+        }
+        Ok(())
+    }
+
+    fn port(&self, port: PortId, object: impl FnOnce() -> String) -> Result<PortFacts, ImageError> {
+        self.ports.get(port.index()).copied().ok_or_else(|| ImageError::Dangling {
+            object: object(),
+            target: format!("port {port}"),
+        })
+    }
+
+    fn interface(
+        &mut self,
+        interface: &InterfaceTable,
+        slots: &mut CounterSlots,
+    ) -> Result<InterfaceImage, ImageError> {
+        let name = || format!("interface {}", interface.name);
+        let facts = |port: Option<PortId>| port.map(|port| self.port(port, name)).transpose();
+        let (untagged_facts, tagged_facts) =
+            (facts(interface.untagged_port)?, facts(interface.tagged_port)?);
+        let unbound = if untagged_facts.is_none() || tagged_facts.is_none() {
+            slots.port(Owner::Interface(interface.name.clone()))
+        } else {
+            PortSlot::UNATTRIBUTED
+        };
+        let slot = |facts: Option<PortFacts>| facts.map_or(unbound, |facts| facts.slot);
+        let (tpid, classes, other_tags) = match &interface.tagged {
+            TaggedClasses::All(class) => {
+                (NO_TPID, Arc::clone(&self.no_classes), OtherTags::All(self.class(class)?))
+            }
+            TaggedClasses::Trunk { tpid, classes } => {
+                let classes = Arc::new(self.class_table(classes)?);
+                let bad = OtherTags::All(ClassWord::drop(DropReason::BadTpid));
+                (u32::from(tpid.ether_type()), classes, bad)
+            }
+            TaggedClasses::Transparent { base, member } => {
+                let tags = OtherTags::Transparent { base: base.0, member: member.0 };
+                (NO_TPID, Arc::clone(&self.no_classes), tags)
+            }
+        };
+        Ok(InterfaceImage {
+            untagged: self.class(&interface.untagged)?,
+            tpid,
+            classes,
+            other_tags,
+            untagged_port: slot(untagged_facts),
+            tagged_port: slot(tagged_facts),
+            untagged_storm: untagged_facts.map_or(0, |facts| facts.storm),
+            tagged_storm: tagged_facts.map_or(0, |facts| facts.storm),
+            untagged_drops_over_limit: untagged_facts.is_some_and(|facts| facts.drops_over_limit),
+            tagged_drops_over_limit: tagged_facts.is_some_and(|facts| facts.drops_over_limit),
+            reserved: Box::new(self.reserved(&interface.reserved)?),
+        })
+    }
+
+    fn absent(&self) -> InterfaceImage {
+        let unbound = ClassWord::drop(DropReason::PortUnbound);
+        let action = bridge_model::compile::ReservedAction::Drop(DropReason::PortUnbound);
+        InterfaceImage {
+            untagged: unbound,
+            tpid: NO_TPID,
+            classes: Arc::clone(&self.no_classes),
+            other_tags: OtherTags::All(unbound),
+            untagged_port: PortSlot::UNATTRIBUTED,
+            tagged_port: PortSlot::UNATTRIBUTED,
+            untagged_storm: 0,
+            tagged_storm: 0,
+            untagged_drops_over_limit: false,
+            tagged_drops_over_limit: false,
+            reserved: Box::new(ReservedImage {
+                link_local: [action; 16],
+                registration: [action; 16],
+                pvst: action,
+                vendor: action,
+                relay: Box::default(),
+            }),
+        }
+    }
+
+    fn class(&mut self, class: &Class) -> Result<ClassWord, ImageError> {
+        Ok(match class {
+            Class::Forward { fid, member } => {
+                let known = self.tables.fids.get(fid.index());
+                if known.is_none_or(|fid| fid.members.len() <= member.index()) {
+                    return Err(ImageError::Dangling {
+                        object: "a class".to_owned(),
+                        target: format!("member {member} of fid {fid}"),
+                    });
+                }
+                ClassWord::forward(*fid, *member)
+            }
+            Class::Drop(reason) => ClassWord::drop(*reason),
+            Class::Stacked(classes) => {
+                let table = self.class_table(classes)?;
+                self.stacks.push(table);
+                let index = u16::try_from(self.stacks.len() - 1)
+                    .map_err(|_| too_many("stacked VLANs", self.stacks.len()))?;
+                ClassWord::stacked(index)
+            }
+        })
+    }
+
+    /// VID 0 is a priority tag and 4095 is reserved, whatever the tables say.
+    fn class_table(&mut self, classes: &VidClasses) -> Result<ClassTable, ImageError> {
+        let mut table = [ClassWord::drop(DropReason::VlanReserved); 4096];
+        for (word, class) in table.iter_mut().zip(classes.0.iter()).take(4095).skip(1) {
+            *word = self.class(class)?;
+        }
+        table[0] = ClassWord::UNTAGGED;
+        Ok(table)
+    }
+
+    fn reserved(&self, table: &ReservedTable) -> Result<ReservedImage, ImageError> {
+        Ok(ReservedImage {
+            link_local: table.link_local,
+            registration: table.registration,
+            pvst: table.pvst,
+            vendor: table.vendor,
+            relay: table.relay.iter().map(|to| self.relay(to)).collect::<Result<_, _>>()?,
+        })
+    }
+
+    fn relay(&self, relay: &Relay) -> Result<RelayImage, ImageError> {
+        self.check_interface(relay.interface, || "a relay".to_owned())?;
+        let facts = self.port(relay.port, || "a relay".to_owned())?;
+        let mut vids = Box::new([0; 64]);
+        for vid in &relay.vids {
+            vids[usize::from(vid.get() / 64) & 63] |= 1 << (vid.get() % 64);
+        }
+        Ok(RelayImage {
+            interface: relay.interface,
+            port: facts.slot,
+            vid_base: facts.vid_base,
+            vids,
+        })
+    }
+
+    fn fid(&mut self, fid: &FidTable) -> Result<FidImage, ImageError> {
+        bound("members of a learning domain", fid.members.len(), MAX_MEMBERS)?;
+        let members = index("members", self.members.len())?;
+        let flood = index("flood list elements", self.floods.len())?;
+        for member in &fid.members {
+            let image = match member.route {
+                MemberRoute::Retired => MemberImage::UNUSED,
+                MemberRoute::Port { interface, port, vid, push } => {
+                    self.check_interface(interface, || "a member".to_owned())?;
+                    let facts = self.port(port, || "a member".to_owned())?;
+                    let push = match push {
+                        PushTags::None => Push::NONE,
+                        PushTags::One(tpid, vid) => Push::one(tpid, vid),
+                        PushTags::Two(tpid, outer, inner) => Push::two(tpid, outer, inner),
+                    };
+                    let mut image = MemberImage::new(interface, facts.slot, push);
+                    image.group = member.split_horizon;
+                    image.mtu = self.tables.interfaces[interface.index()].mtu;
+                    image.vid_counter = vid.map_or(0, |vid| facts.vid_base | u32::from(vid.get()));
+                    image
+                }
+            };
+            self.members.push(image);
+        }
+        for member in &fid.flood {
+            let used = fid.members.get(member.index());
+            if used.is_none_or(|member| member.route == MemberRoute::Retired) {
+                return Err(ImageError::Dangling {
+                    object: format!("the flood list of {:?}", fid.owner),
+                    target: format!("member {member}"),
+                });
+            }
+            self.floods.push(members + u32::from(member.0));
+        }
+        let over = fid.mac_limit.map_or(OverLimit::Forward, |limit| limit.over);
+        Ok(FidImage {
+            members,
+            flood,
+            member_count: u16::try_from(fid.members.len()).unwrap_or(u16::MAX),
+            flood_count: u16::try_from(fid.flood.len()).unwrap_or(u16::MAX),
+            drops_over_limit: over == OverLimit::Drop,
+        })
+    }
+
+    fn check_interface(
+        &self,
+        interface: InterfaceId,
+        object: impl FnOnce() -> String,
+    ) -> Result<(), ImageError> {
+        if interface.index() < self.tables.interfaces.len() {
+            return Ok(());
+        }
+        Err(ImageError::Dangling { object: object(), target: format!("interface {interface}") })
+    }
+}
+
+fn uniform(class: ClassWord) -> Arc<ClassTable> {
+    Arc::new([class; 4096])
+}
+
+fn bound(what: &'static str, count: usize, limit: usize) -> Result<(), ImageError> {
+    if count > limit { Err(ImageError::TooMany { what, count, limit }) } else { Ok(()) }
+}
+
+fn too_many(what: &'static str, count: usize) -> ImageError {
+    ImageError::TooMany { what, count, limit: usize::from(u16::MAX) }
+}
+
+fn index(what: &'static str, count: usize) -> Result<u32, ImageError> {
+    u32::try_from(count).map_err(|_| ImageError::TooMany { what, count, limit: u32::MAX as usize })
+}

@@ -1,0 +1,235 @@
+//! The compiled configuration as workers read it: an immutable, compact copy of
+//! [`Tables`](bridge_model::compile::Tables).
+//!
+//! What a known unicast frame touches, and why it has this size:
+//!
+//! | array | element | octets | note |
+//! |---|---|---|---|
+//! | interfaces | [`InterfaceImage`] | 64 | one line: the whole burst reads the same one |
+//! | classes | [`ClassWord`] by VID | 4 | 16 KiB for a trunk: a third of the L1 cache, and only the VIDs in use |
+//! | fids | [`FidImage`] | 16 | four to a line |
+//! | members | [`MemberImage`] | 16 | four to a line; a learning domain has a handful, so they share one |
+//!
+//! Everything else (reserved addresses, storm limits, names, ageing) is read rarely and lies apart.
+
+mod build;
+mod class;
+mod member;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bridge_model::compile::{MacLimit, ReservedAction};
+use bridge_model::types::{Epoch, Fid, InterfaceId, MemberId, Revision, VlanId};
+
+use crate::counters::PortSlot;
+use crate::live::Live;
+use crate::mac::{AgeTable, MacTable};
+use crate::storm::StormImage;
+
+pub use build::{ImageError, ImageParts};
+pub(crate) use class::{ClassKind, ClassTable, ClassWord};
+pub(crate) use member::{MemberImage, Push};
+
+/// Everything that workers read, frozen.
+#[derive(Debug)]
+pub struct Image {
+    epoch: Epoch,
+    revision: Revision,
+    pub(crate) mac: Arc<MacTable>,
+    pub(crate) ages: Arc<AgeTable>,
+    pub(crate) live: Arc<Live>,
+    pub(crate) interfaces: Box<[InterfaceImage]>,
+    /// What an interface that the image does not have looks like.
+    pub(crate) absent: InterfaceImage,
+    pub(crate) fids: Box<[FidImage]>,
+    pub(crate) members: Box<[MemberImage]>,
+    /// Indices into `members`.
+    pub(crate) floods: Box<[u32]>,
+    pub(crate) stacks: Box<[ClassTable]>,
+    /// Element 0 is "no limit".
+    pub(crate) storms: Box<[StormImage]>,
+    fid_rules: Box<[FidRules]>,
+    port_limits: Box<[(PortSlot, MacLimit)]>,
+}
+
+/// What happens to a frame that arrives on an interface.
+#[derive(Debug)]
+#[repr(align(64))]
+pub(crate) struct InterfaceImage {
+    /// Untagged frames.
+    pub(crate) untagged: ClassWord,
+    /// The TPID that `classes` is for; [`NO_TPID`] if this is not a trunk.
+    pub(crate) tpid: u32,
+    /// Frames with a tag of this TPID, by VID.
+    pub(crate) classes: Arc<ClassTable>,
+    /// Frames with any other tag.
+    pub(crate) other_tags: OtherTags,
+    pub(crate) untagged_port: PortSlot,
+    pub(crate) tagged_port: PortSlot,
+    pub(crate) untagged_storm: u16,
+    pub(crate) tagged_storm: u16,
+    /// Frames of stations beyond the port's MAC limit are dropped.
+    pub(crate) untagged_drops_over_limit: bool,
+    pub(crate) tagged_drops_over_limit: bool,
+    pub(crate) reserved: Box<ReservedImage>,
+}
+
+const _: () = assert!(size_of::<InterfaceImage>() == 64, "one cache line");
+
+impl InterfaceImage {
+    /// The port that a frame counts for, and whether that drops frames beyond its MAC limit.
+    #[inline]
+    pub(crate) fn port(&self, tagged: bool) -> (PortSlot, bool) {
+        if tagged {
+            (self.tagged_port, self.tagged_drops_over_limit)
+        } else {
+            (self.untagged_port, self.untagged_drops_over_limit)
+        }
+    }
+
+    /// The index of the storm limits that a frame falls under; 0 is none.
+    #[inline]
+    pub(crate) fn storm(&self, tagged: bool) -> u16 {
+        if tagged { self.tagged_storm } else { self.untagged_storm }
+    }
+}
+
+/// A TPID that no frame has.
+pub(crate) const NO_TPID: u32 = 0x1_0000;
+
+/// What a tag means where no trunk speaks its TPID.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum OtherTags {
+    /// All VIDs alike.
+    All(ClassWord),
+    /// The tags are payload and the VID selects the fid.
+    Transparent { base: u16, member: u16 },
+}
+
+#[derive(Debug)]
+pub(crate) struct ReservedImage {
+    pub(crate) link_local: [ReservedAction; 16],
+    pub(crate) registration: [ReservedAction; 16],
+    pub(crate) pvst: ReservedAction,
+    pub(crate) vendor: ReservedAction,
+    pub(crate) relay: Box<[RelayImage]>,
+}
+
+/// A trunk that control frames are passed on to.
+#[derive(Debug)]
+pub(crate) struct RelayImage {
+    pub(crate) interface: InterfaceId,
+    pub(crate) port: PortSlot,
+    /// Index of its per-VID counter of VID 0.
+    pub(crate) vid_base: u32,
+    /// A bit for each VID that it carries.
+    pub(crate) vids: Box<[u64; 64]>,
+}
+
+impl RelayImage {
+    pub(crate) fn carries(&self, vid: VlanId) -> bool {
+        let vid = vid.get();
+        self.vids[usize::from(vid / 64) & 63] >> (vid % 64) & 1 != 0
+    }
+}
+
+/// A learning domain as the packet path reads it.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(align(16))]
+pub(crate) struct FidImage {
+    /// Its first member in `members`.
+    pub(crate) members: u32,
+    /// Its first element in `floods`.
+    pub(crate) flood: u32,
+    pub(crate) member_count: u16,
+    pub(crate) flood_count: u16,
+    /// Frames of stations beyond the domain's MAC limit are dropped.
+    pub(crate) drops_over_limit: bool,
+}
+
+const _: () = assert!(size_of::<FidImage>() == 16, "four to a cache line");
+
+/// A learning domain as the learner reads it.
+#[derive(Clone, Copy, Debug)]
+struct FidRules {
+    ageing: Duration,
+    limit: Option<MacLimit>,
+}
+
+impl Image {
+    /// The generation of this image: each has a greater number than the one before.
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// The topology that it was compiled from.
+    pub fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    /// The MAC table that it uses.
+    pub fn mac_table(&self) -> &Arc<MacTable> {
+        &self.mac
+    }
+
+    /// How many interfaces it knows; numbers below are valid.
+    pub fn interface_count(&self) -> usize {
+        self.interfaces.len()
+    }
+
+    #[inline]
+    pub(crate) fn interface(&self, interface: InterfaceId) -> &InterfaceImage {
+        self.interfaces.get(interface.index()).unwrap_or(&self.absent)
+    }
+
+    #[inline]
+    pub(crate) fn fid(&self, fid: Fid) -> FidImage {
+        self.fids.get(fid.index()).copied().unwrap_or_default()
+    }
+
+    /// Where a member leads; `None` if the number is not in use (any more).
+    #[inline]
+    pub(crate) fn member(&self, fid: FidImage, member: MemberId) -> Option<&MemberImage> {
+        if member.0 >= fid.member_count {
+            return None;
+        }
+        let member = self.members.get(fid.members as usize + member.index())?;
+        member.is_used().then_some(member)
+    }
+
+    /// The port that a member of a learning domain is counted for; `None` if it is retired.
+    pub fn port_of(&self, fid: Fid, member: MemberId) -> Option<PortSlot> {
+        self.member(self.fid(fid), member).map(|member| member.port)
+    }
+
+    /// The members of a learning domain that are in use, with the ports that they count for.
+    pub fn members(&self, fid: Fid) -> impl Iterator<Item = (MemberId, PortSlot)> {
+        let domain = self.fid(fid);
+        (0..domain.member_count).filter_map(move |number| {
+            let number = MemberId(number);
+            self.member(domain, number).map(|member| (number, member.port))
+        })
+    }
+
+    /// How long a learned entry of this domain may stay idle.
+    pub fn ageing(&self, fid: Fid) -> Duration {
+        self.fid_rules.get(fid.index()).map_or(Duration::MAX, |rules| rules.ageing)
+    }
+
+    /// How many stations may be learned in this domain.
+    pub fn fid_limit(&self, fid: Fid) -> Option<MacLimit> {
+        self.fid_rules.get(fid.index()).and_then(|rules| rules.limit)
+    }
+
+    /// The ports that have a MAC limit.
+    pub fn port_limits(&self) -> &[(PortSlot, MacLimit)] {
+        &self.port_limits
+    }
+
+    /// Learning domains that are in use.
+    pub fn fids(&self) -> impl Iterator<Item = Fid> {
+        let used = self.fids.iter().enumerate().filter(|(_, fid)| fid.member_count != 0);
+        used.filter_map(|(index, _)| u16::try_from(index).ok().map(Fid))
+    }
+}

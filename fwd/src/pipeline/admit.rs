@@ -1,0 +1,200 @@
+//! Admission and classification, complete (forwarding rules sections 2, 3 and 5).
+//!
+//! The burst takes a short cut for the common frame ([`super::parse`]) and comes here with every
+//! other; a property test holds the two against each other.
+
+use bridge_model::compile::ReservedAction;
+use bridge_model::reason::DropReason;
+use bridge_model::types::{Fid, MacAddr, MemberId, Tpid, VlanId, VlanTag};
+use bridge_model::wire::ethernet::Header;
+use bridge_model::wire::reserved::{self, ReservedClass};
+
+use crate::image::{ClassKind, ClassWord, Image, InterfaceImage, OtherTags};
+
+/// What is known of a frame that may be forwarded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Parsed {
+    /// The destination address in the low 48 bits.
+    pub(crate) dst: u64,
+    /// The source address in the low 48 bits.
+    pub(crate) src: u64,
+    /// Octets of the frame as it came.
+    pub(crate) octets: u32,
+    /// Always a forwarding class.
+    pub(crate) class: ClassWord,
+    /// PCP and DEI (its other bits are not used) of the tag that is taken off; 0 without.
+    pub(crate) tci: u16,
+    /// Octets of tags that are taken off: 0, 4 or 8.
+    pub(crate) pop: u8,
+    /// It counts for the interface's tagged port.
+    pub(crate) tagged: bool,
+}
+
+impl Parsed {
+    pub(crate) const NONE: Self = Self {
+        dst: 0,
+        src: 0,
+        octets: 0,
+        class: ClassWord::forward(Fid(0), MemberId(0)),
+        tci: 0,
+        pop: 0,
+        tagged: false,
+    };
+
+    /// The destination is a group address.
+    #[inline]
+    pub(crate) const fn is_group(&self) -> bool {
+        self.dst >> 40 & 1 != 0
+    }
+
+    /// The destination is ff:ff:ff:ff:ff:ff.
+    #[inline]
+    pub(crate) const fn is_broadcast(&self) -> bool {
+        self.dst == 0xffff_ffff_ffff
+    }
+}
+
+/// A frame to a reserved destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Control {
+    pub(crate) action: ReservedAction,
+    /// The VLAN that it is about, if it is tagged with one.
+    pub(crate) vid: Option<VlanId>,
+    pub(crate) tagged: bool,
+}
+
+/// How admission ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Admission {
+    Forward(Parsed),
+    Control(Control),
+    Drop { reason: DropReason, tagged: bool },
+}
+
+/// Admits and classifies one frame. `contiguous` as in [`crate::frame::Frame::is_contiguous`].
+#[inline(never)]
+pub(crate) fn admit(
+    image: &Image,
+    interface: &InterfaceImage,
+    frame: &[u8],
+    contiguous: bool,
+) -> Admission {
+    let drop = |reason, tagged| Admission::Drop { reason, tagged };
+    if !contiguous {
+        return drop(DropReason::BufferChained, false);
+    }
+    let Ok(header) = Header::parse(frame) else {
+        return drop(DropReason::Malformed, false);
+    };
+    let tagged = header.outer.is_some_and(|tag| tag.vid_raw() != 0);
+    if header.source.is_group() || header.source == MacAddr::ZERO {
+        return drop(DropReason::BadSource, tagged);
+    }
+    if let Some(class) = reserved::classify(frame, &header) {
+        return control(interface, class, header.outer, tagged);
+    }
+    match classify(image, interface, &header) {
+        Ok(class) => Admission::Forward(Parsed {
+            dst: header.destination.to_u64(),
+            src: header.source.to_u64(),
+            octets: u32::try_from(frame.len()).unwrap_or(u32::MAX),
+            class: class.word,
+            tci: class.tci,
+            pop: class.pop,
+            tagged,
+        }),
+        Err(reason) => drop(reason, tagged),
+    }
+}
+
+fn control(
+    interface: &InterfaceImage,
+    class: ReservedClass,
+    outer: Option<VlanTag>,
+    tagged: bool,
+) -> Admission {
+    let table = &interface.reserved;
+    let action = match class {
+        ReservedClass::LinkLocal(low) => table.link_local[usize::from(low & 15)],
+        ReservedClass::Registration(low) => table.registration[usize::from(low & 15)],
+        ReservedClass::Pvst => table.pvst,
+        ReservedClass::Vendor => table.vendor,
+    };
+    let is_stp = matches!(class, ReservedClass::LinkLocal(0x0 | 0x8));
+    let action = match action {
+        ReservedAction::Drop(_) => action,
+        _ if is_stp && tagged => ReservedAction::Drop(DropReason::BpduTagged),
+        _ => action,
+    };
+    match action {
+        ReservedAction::Drop(reason) => Admission::Drop { reason, tagged },
+        _ => {
+            let vid = outer.and_then(|tag| VlanId::new(tag.vid_raw()).ok());
+            Admission::Control(Control { action, vid, tagged })
+        }
+    }
+}
+
+struct Classified {
+    word: ClassWord,
+    tci: u16,
+    pop: u8,
+}
+
+fn classify(
+    image: &Image,
+    interface: &InterfaceImage,
+    header: &Header,
+) -> Result<Classified, DropReason> {
+    let Some(outer) = header.outer else {
+        return forward(interface.untagged, 0, 0);
+    };
+    if u32::from(outer.tpid.ether_type()) == interface.tpid {
+        let word = interface.classes[usize::from(outer.vid_raw())];
+        return match word.kind() {
+            ClassKind::Stacked(table) => stacked(image, table, outer, header.inner),
+            ClassKind::Untagged => forward(interface.untagged, outer.tci, 4),
+            _ => forward(word, outer.tci, 4),
+        };
+    }
+    match interface.other_tags {
+        OtherTags::Transparent { base, member } if outer.vid_raw() <= VlanId::MAX => {
+            let fid = Fid(base.saturating_add(outer.vid_raw()));
+            forward(ClassWord::forward(fid, MemberId(member)), outer.tci, 0)
+        }
+        OtherTags::Transparent { .. } => Err(DropReason::VlanReserved),
+        OtherTags::All(word) => {
+            let administrative =
+                [DropReason::AdminDown, DropReason::PortUnbound, DropReason::RxLinkDown];
+            match (word.kind(), outer.vid_raw()) {
+                (ClassKind::Drop(reason), _) if administrative.contains(&reason) => Err(reason),
+                (_, 0) => forward(interface.untagged, outer.tci, 4),
+                (_, 4095) => Err(DropReason::VlanReserved),
+                _ => forward(word, outer.tci, 4),
+            }
+        }
+    }
+}
+
+/// A pair of tags selects the class; both are taken off.
+fn stacked(
+    image: &Image,
+    table: u16,
+    outer: VlanTag,
+    inner: Option<VlanTag>,
+) -> Result<Classified, DropReason> {
+    let inner = inner.filter(|tag| tag.tpid == Tpid::CTag).ok_or(DropReason::VlanUnknown)?;
+    let table = image.stacks.get(usize::from(table)).ok_or(DropReason::VlanUnknown)?;
+    match inner.vid_raw() {
+        0 => Err(DropReason::VlanUnknown),
+        vid => forward(table[usize::from(vid)], outer.tci, 8),
+    }
+}
+
+fn forward(word: ClassWord, tci: u16, pop: u8) -> Result<Classified, DropReason> {
+    match word.kind() {
+        ClassKind::Forward { .. } => Ok(Classified { word, tci, pop }),
+        ClassKind::Drop(reason) => Err(reason),
+        ClassKind::Stacked(_) | ClassKind::Untagged => Err(DropReason::VlanUnknown),
+    }
+}

@@ -1,0 +1,376 @@
+//! From "where to" to the device: rewrite, transmit bins, flooding, and what ends here.
+
+use arrayvec::ArrayVec;
+use bridge_model::reason::DropReason;
+use bridge_model::types::InterfaceId;
+use rtrb::Producer;
+
+use super::admit::Parsed;
+use super::rewrite;
+use crate::counters::{CounterWriter, PortSlot};
+use crate::events::{self, DropSample};
+use crate::frame::{BURST, Frame, FrameBurst, Io};
+use crate::image::{Image, MemberImage};
+
+/// How often a device is asked again that took some of the frames but not all.
+const RETRIES: usize = 3;
+
+/// What is to be counted for a frame in a bin once it is sent.
+#[derive(Clone, Copy, Debug)]
+struct Note {
+    vid_counter: u32,
+    port: PortSlot,
+    octets: u16,
+}
+
+/// Frames that wait for one device, with their notes.
+#[derive(Debug)]
+struct Queue<F> {
+    frames: FrameBurst<F>,
+    notes: ArrayVec<Note, BURST>,
+}
+
+impl<F> Queue<F> {
+    fn new() -> Self {
+        Self { frames: ArrayVec::new(), notes: ArrayVec::new() }
+    }
+}
+
+/// The frames of one device: control frames go ahead of data.
+#[derive(Debug)]
+struct Bin<F> {
+    ahead: Queue<F>,
+    data: Queue<F>,
+    /// It is in the list of bins that hold something.
+    listed: bool,
+}
+
+/// The place that a frame is counted and sampled for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Origin {
+    pub(super) interface: InterfaceId,
+    pub(super) port: PortSlot,
+    pub(super) now: u64,
+}
+
+/// Everything on the way out of one worker.
+#[derive(Debug)]
+pub(super) struct Egress<F> {
+    pub(super) counters: CounterWriter,
+    samples: Producer<DropSample>,
+    bins: Box<[Bin<F>]>,
+    /// Bins that hold something, each once.
+    filled: Vec<InterfaceId>,
+    discard: FrameBurst<F>,
+}
+
+impl<F: Frame> Egress<F> {
+    /// For devices with numbers below `interfaces`.
+    pub(super) fn new(
+        interfaces: usize,
+        counters: CounterWriter,
+        samples: Producer<DropSample>,
+    ) -> Self {
+        let bin = |_| Bin { ahead: Queue::new(), data: Queue::new(), listed: false };
+        Self {
+            counters,
+            samples,
+            bins: (0..interfaces).map(bin).collect(),
+            filled: Vec::with_capacity(interfaces),
+            discard: ArrayVec::new(),
+        }
+    }
+
+    /// Sends a frame to a member: MTU, rewrite, bin.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled for each instruction set with the burst")]
+    pub(super) fn forward<I: Io<Frame = F>>(
+        &mut self,
+        io: &mut I,
+        mut frame: F,
+        (pop, tci): (u8, u16),
+        to: &MemberImage,
+        origin: Origin,
+    ) {
+        let pop = usize::from(pop);
+        if !rewrite::fits(&frame, pop, to) {
+            let egress = Origin { port: to.port, interface: to.interface(), ..origin };
+            return self.drop(io, frame, DropReason::MtuExceeded, egress);
+        }
+        if !rewrite::rewrite(&mut frame, pop, tci, to) {
+            return self.drop(io, frame, DropReason::NoBuffer, origin);
+        }
+        let note = Note { vid_counter: to.vid_counter, port: to.port, octets: octets(&frame) };
+        self.queue(io, frame, note, to.interface(), origin.now);
+    }
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled for each instruction set with the burst")]
+    fn queue<I: Io<Frame = F>>(
+        &mut self,
+        io: &mut I,
+        frame: F,
+        note: Note,
+        interface: InterfaceId,
+        now: u64,
+    ) {
+        let Some(bin) = self.bins.get_mut(interface.index()) else {
+            let origin = Origin { interface, port: note.port, now };
+            return self.drop(io, frame, DropReason::TxLinkDown, origin);
+        };
+        if !bin.listed {
+            bin.listed = true;
+            self.filled.push(interface);
+        }
+        if bin.data.frames.is_full() {
+            self.send(io, interface, now);
+        }
+        if let Some(bin) = self.bins.get_mut(interface.index()) {
+            Self::put(&mut bin.data, frame, note);
+        }
+    }
+
+    /// There is room: [`send`](Self::send) leaves every queue empty.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "two stores")]
+    fn put(queue: &mut Queue<F>, frame: F, note: Note) {
+        if queue.frames.try_push(frame).is_ok() {
+            let _ = queue.notes.try_push(note);
+        }
+    }
+
+    /// Sends a frame unchanged, before any data that waits.
+    pub(super) fn ahead<I: Io<Frame = F>>(
+        &mut self,
+        io: &mut I,
+        frame: F,
+        (interface, port, vid_counter): (InterfaceId, PortSlot, u32),
+        now: u64,
+    ) {
+        let note = Note { vid_counter, port, octets: octets(&frame) };
+        let Some(bin) = self.bins.get_mut(interface.index()) else {
+            return self.drop(io, frame, DropReason::TxLinkDown, Origin { interface, port, now });
+        };
+        if !bin.listed {
+            bin.listed = true;
+            self.filled.push(interface);
+        }
+        if bin.ahead.frames.is_full() {
+            self.send(io, interface, now);
+        }
+        if let Some(bin) = self.bins.get_mut(interface.index()) {
+            Self::put(&mut bin.ahead, frame, note);
+        }
+    }
+
+    /// One copy to each member of the flood list but those that the frame may not return to; the
+    /// last one gets the frame itself.
+    #[inline(never)]
+    pub(super) fn flood<I: Io<Frame = F>>(
+        &mut self,
+        io: &mut I,
+        image: &Image,
+        frame: F,
+        parsed: &Parsed,
+        origin: Origin,
+    ) {
+        let fid = image.fid(parsed.class.fid());
+        let ingress = fid.members + u32::from(parsed.class.member().0);
+        let group = image.members.get(ingress as usize).map_or(0, |member| member.group);
+        let first = fid.flood as usize;
+        let list =
+            image.floods.get(first..first + usize::from(fid.flood_count)).unwrap_or_default();
+        let header = (parsed.pop, parsed.tci);
+        let mut pending: Option<&MemberImage> = None;
+        let mut blocked = false;
+        for index in list {
+            let Some(member) = image.members.get(*index as usize) else { continue };
+            if *index == ingress {
+                continue;
+            }
+            if group != 0 && member.group == group {
+                blocked = true;
+                continue;
+            }
+            if let Some(to) = pending.replace(member) {
+                self.forward_copy(io, &frame, header, to, origin);
+            }
+        }
+        match pending {
+            Some(to) => self.forward(io, frame, header, to, origin),
+            None if blocked => self.drop(io, frame, DropReason::SplitHorizon, origin),
+            None => self.drop(io, frame, DropReason::NoDestination, origin),
+        }
+    }
+
+    fn forward_copy<I: Io<Frame = F>>(
+        &mut self,
+        io: &mut I,
+        frame: &F,
+        header: (u8, u16),
+        to: &MemberImage,
+        origin: Origin,
+    ) {
+        self.counters.copied(1);
+        if !rewrite::fits(frame, usize::from(header.0), to) {
+            let egress = Origin { port: to.port, interface: to.interface(), ..origin };
+            return self.count_drop(frame, DropReason::MtuExceeded, egress);
+        }
+        match io.copy(frame) {
+            Some(copy) => self.forward(io, copy, header, to, origin),
+            None => self.count_drop(frame, DropReason::NoBuffer, origin),
+        }
+    }
+
+    /// A copy of `frame` for [`ahead`](Self::ahead), or the drop that takes its place.
+    pub(super) fn copy<I: Io<Frame = F>>(
+        &mut self,
+        io: &mut I,
+        frame: &F,
+        origin: Origin,
+    ) -> Option<F> {
+        self.counters.copied(1);
+        let copy = io.copy(frame);
+        if copy.is_none() {
+            self.count_drop(frame, DropReason::NoBuffer, origin);
+        }
+        copy
+    }
+
+    /// Counts a drop, samples the frame if wanted, and gives the buffer back with the next ones.
+    #[inline(never)]
+    pub(super) fn drop<I: Io<Frame = F>>(
+        &mut self,
+        io: &mut I,
+        frame: F,
+        reason: DropReason,
+        origin: Origin,
+    ) {
+        self.count_drop(&frame, reason, origin);
+        self.discard(io, frame);
+    }
+
+    fn count_drop(&mut self, frame: &F, reason: DropReason, origin: Origin) {
+        if self.counters.dropped(origin.port, reason) {
+            self.sample(frame, reason, origin);
+        }
+    }
+
+    #[cold]
+    fn sample(&mut self, frame: &F, reason: DropReason, origin: Origin) {
+        let sample = DropSample {
+            reason,
+            port: origin.port,
+            interface: origin.interface,
+            octets: u32::try_from(frame.octets()).unwrap_or(u32::MAX),
+            ticks: origin.now,
+            head: events::head(frame.bytes()),
+        };
+        if self.samples.push(sample).is_err() {
+            self.counters.lost().samples += 1;
+        }
+    }
+
+    /// Gives a buffer back, later and together with others.
+    pub(super) fn discard<I: Io<Frame = F>>(&mut self, io: &mut I, frame: F) {
+        if self.discard.is_full() {
+            io.release(&mut self.discard);
+        }
+        let _ = self.discard.try_push(frame);
+    }
+
+    /// Sends everything that waits and gives back what is to be given back.
+    #[inline]
+    pub(super) fn flush<I: Io<Frame = F>>(&mut self, io: &mut I, now: u64) {
+        while let Some(interface) = self.filled.pop() {
+            self.send(io, interface, now);
+            if let Some(bin) = self.bins.get_mut(interface.index()) {
+                bin.listed = false;
+            }
+        }
+        if !self.discard.is_empty() {
+            io.release(&mut self.discard);
+        }
+    }
+
+    /// Sends what waits for one device. Both queues are empty afterwards.
+    #[inline(never)]
+    fn send<I: Io<Frame = F>>(&mut self, io: &mut I, interface: InterfaceId, now: u64) {
+        let Some(bin) = self.bins.get_mut(interface.index()) else { return };
+        for queue in [&mut bin.ahead, &mut bin.data] {
+            if queue.frames.is_empty() {
+                continue;
+            }
+            let unsent = transmit(io, interface, &mut queue.frames);
+            let (sent, left) = queue.notes.split_at(queue.notes.len().saturating_sub(unsent));
+            count_sent(&mut self.counters, sent);
+            if unsent > 0 {
+                let up = io.link_up(interface);
+                let reason = if up { DropReason::TxFull } else { DropReason::TxLinkDown };
+                for (frame, note) in queue.frames.iter().zip(left) {
+                    let port = note.port;
+                    if self.counters.dropped(port, reason) {
+                        let sample = DropSample {
+                            reason,
+                            port,
+                            interface,
+                            octets: u32::from(note.octets),
+                            ticks: now,
+                            head: events::head(frame.bytes()),
+                        };
+                        if self.samples.push(sample).is_err() {
+                            self.counters.lost().samples += 1;
+                        }
+                    }
+                }
+                io.release(&mut queue.frames);
+                queue.frames.clear();
+            }
+            queue.notes.clear();
+        }
+    }
+
+    /// Whether nothing waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.filled.is_empty() && self.discard.is_empty()
+    }
+}
+
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "one instruction")]
+fn octets<F: Frame>(frame: &F) -> u16 {
+    u16::try_from(frame.octets()).unwrap_or(u16::MAX)
+}
+
+/// How many frames the device did not take.
+fn transmit<I: Io>(io: &mut I, interface: InterfaceId, frames: &mut FrameBurst<I::Frame>) -> usize {
+    for _ in 0..=RETRIES {
+        let before = frames.len();
+        io.transmit(interface, frames);
+        if frames.is_empty() || frames.len() == before {
+            break;
+        }
+    }
+    frames.len()
+}
+
+/// Counts a run of frames for the same port at once.
+#[inline]
+fn count_sent(counters: &mut CounterWriter, notes: &[Note]) {
+    let (mut port, mut frames, mut octets) = (PortSlot::UNATTRIBUTED, 0, 0);
+    for note in notes {
+        let length = u64::from(note.octets);
+        counters.sent_vid(note.vid_counter, length);
+        if note.port != port {
+            if frames > 0 {
+                counters.sent(port, frames, octets);
+            }
+            (port, frames, octets) = (note.port, 0, 0);
+        }
+        frames += 1;
+        octets += length;
+    }
+    if frames > 0 {
+        counters.sent(port, frames, octets);
+    }
+}

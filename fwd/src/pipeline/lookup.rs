@@ -1,0 +1,160 @@
+//! Who sent it and where it goes.
+
+use bridge_model::reason::DropReason;
+use bridge_model::types::MemberId;
+use rtrb::Producer;
+
+use super::admit::Parsed;
+use super::recent::Recent;
+use crate::counters::CounterWriter;
+use crate::image::{Image, InterfaceImage, MemberImage};
+use crate::mac::{Hashed, Hit, Kernel, LearnEvent};
+
+/// What a destination means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Destination {
+    /// One member, by its index in the image.
+    Member(u32),
+    /// Nobody knows: to all.
+    Unknown,
+    /// Nowhere.
+    Drop(DropReason),
+}
+
+/// Looks up an individual destination.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "compiled for each instruction set with the burst")]
+pub(crate) fn destination<K: Kernel>(
+    kernel: K,
+    image: &Image,
+    parsed: &Parsed,
+    key: Hashed,
+    group: u16,
+) -> Destination {
+    let fid = image.fid(parsed.class.fid());
+    let known = image.mac.find(kernel, key).map(|hit| hit.member());
+    let Some((number, member)) =
+        known.and_then(|number| image.member(fid, number).map(|member| (number, member)))
+    else {
+        // A station that talks to itself is where it sends from, learned or not yet.
+        let itself = parsed.dst == parsed.src;
+        return if itself { Destination::Drop(DropReason::Hairpin) } else { Destination::Unknown };
+    };
+    if number == parsed.class.member() {
+        return Destination::Drop(DropReason::Hairpin);
+    }
+    if group != 0 && member.group == group {
+        return Destination::Drop(DropReason::SplitHorizon);
+    }
+    Destination::Member(fid.members + u32::from(number.0))
+}
+
+/// What a source means to the station's entry. Pure, so that a trace can ask as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// The entry says the same; its age may need a refresh.
+    Same,
+    /// There is no entry yet.
+    New,
+    /// The entry names another place, or one that is no more.
+    Moved { from: MemberId },
+    /// A limit keeps the station from being learned.
+    Limited,
+    /// The frame may not pass.
+    Drop(DropReason),
+}
+
+/// Judges a source whose entry is not the plain case.
+pub(crate) fn judge(
+    image: &Image,
+    interface: &InterfaceImage,
+    parsed: &Parsed,
+    hit: Option<&Hit<'_>>,
+) -> Source {
+    let (fid, member) = (parsed.class.fid(), parsed.class.member());
+    let fid_image = image.fid(fid);
+    // An entry whose member is retired is void: as good as none.
+    let valid = hit.and_then(|hit| image.member(fid_image, hit.member()).map(|at| (hit, at)));
+    if let Some((hit, _)) = valid {
+        if hit.member() == member {
+            return Source::Same;
+        }
+        if hit.is_static() {
+            return Source::Drop(DropReason::StaticMacViolation);
+        }
+    }
+    let (slot, port_drops) = interface.port(parsed.tagged);
+    // A move within the domain does not add to it, and one within the port does not add to that.
+    let fid_full = valid.is_none() && image.live.fid_is_full(fid);
+    let moves_in = valid.is_none_or(|(_, at)| at.port != slot);
+    let port_full = moves_in && image.live.port_is_full(slot);
+    if fid_full && fid_image.drops_over_limit || port_full && port_drops {
+        return Source::Drop(DropReason::MacLimit);
+    }
+    if fid_full || port_full || moves_in && image.live.port_is_unfair(slot) {
+        return Source::Limited;
+    }
+    hit.map_or(Source::New, |hit| Source::Moved { from: hit.member() })
+}
+
+/// The way to the learner.
+#[derive(Debug)]
+pub(super) struct Reporter {
+    ring: Producer<LearnEvent>,
+    recent: Recent,
+}
+
+impl Reporter {
+    pub(super) fn new(ring: Producer<LearnEvent>) -> Self {
+        Self { ring, recent: Recent::new() }
+    }
+
+    /// The source of a frame whose entry is missing or names another place. A move takes effect at
+    /// once; a new station when the learner has had its turn. If the ring is full nothing changes:
+    /// the loss is counted and the station's next frame tries again.
+    #[inline(never)]
+    pub(super) fn source(
+        &mut self,
+        image: &Image,
+        interface: &InterfaceImage,
+        parsed: &Parsed,
+        hit: Option<Hit<'_>>,
+        counters: &mut CounterWriter,
+    ) -> Option<DropReason> {
+        let source = judge(image, interface, parsed, hit.as_ref());
+        let (fid, member, mac) = (parsed.class.fid(), parsed.class.member(), parsed.src);
+        match (source, hit) {
+            (Source::Drop(reason), _) => Some(reason),
+            (Source::Moved { from }, Some(hit)) => {
+                if self.ring.is_full() {
+                    counters.lost().learn_events += 1;
+                } else if hit.move_to(member, image.ages.epoch(fid, image.mac.hash(fid, mac))) {
+                    let _ = self.ring.push(LearnEvent { mac, fid, member, moved_from: Some(from) });
+                }
+                None
+            }
+            (Source::New, _) => {
+                let turn = image.live.turn();
+                if !self.recent.contains(fid, mac, member, turn) {
+                    let event = LearnEvent { mac, fid, member, moved_from: None };
+                    match self.ring.push(event) {
+                        Ok(()) => self.recent.insert(fid, mac, member, turn),
+                        Err(_) => counters.lost().learn_events += 1,
+                    }
+                }
+                None
+            }
+            (Source::Same | Source::Limited | Source::Moved { .. }, _) => None,
+        }
+    }
+}
+
+/// The egress side of the ingress: what split horizon and counters need of the place that a frame
+/// came in by.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "compiled for each instruction set with the burst")]
+pub(crate) fn ingress<'i>(image: &'i Image, parsed: &Parsed) -> &'i MemberImage {
+    image
+        .member(image.fid(parsed.class.fid()), parsed.class.member())
+        .unwrap_or(&MemberImage::UNUSED)
+}

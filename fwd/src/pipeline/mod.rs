@@ -1,0 +1,150 @@
+//! One worker: takes bursts, forwards them.
+//!
+//! A burst of frames from one interface goes through in stages, each a loop over the burst, so that
+//! cache misses of different frames overlap and the instructions of a stage stay hot:
+//!
+//! 1. parse and classify ([`parse`], [`admit`]) with the frames' first lines prefetched ahead;
+//! 2. control frames leave the burst, ahead of data ([`control`]);
+//! 3. both keys of every frame are hashed and their buckets prefetched;
+//! 4. in the order of arrival: storm control, source check ([`lookup`]), destination. A station that
+//!    moved is found at its new place by the very next frame;
+//! 5. rewrite and transmit bins ([`egress`], [`rewrite`]); flooded frames are copied here.
+//!
+//! **Architecture invariant:** nothing here allocates, locks, makes a system call, logs, panics or
+//! calls through `dyn`, and time is an argument.
+
+mod admit;
+mod burst;
+mod control;
+mod egress;
+mod lookup;
+mod parse;
+mod recent;
+mod rewrite;
+
+use bridge_model::types::{Epoch, InterfaceId};
+use rtrb::Producer;
+
+use crate::counters::{CounterWriter, PortSlot};
+use crate::events::{DropSample, PuntFrame};
+use crate::frame::{Frame, FrameBurst, Io};
+use crate::mac::{Isa, LearnEvent};
+use crate::publication::ImageReceiver;
+
+use burst::{Job, Scratch};
+use control::Punt;
+use egress::Egress;
+use lookup::Reporter;
+
+/// What a worker is made of.
+#[derive(Debug)]
+pub struct WorkerParts {
+    /// Where images come from.
+    pub receiver: ImageReceiver,
+    /// Stations that are new or have moved, to the learner. 4096 places are plenty.
+    pub learn: Producer<LearnEvent>,
+    /// Control frames, to the control plane. A place takes about 1.7 KiB; 256 are plenty.
+    pub punt: Producer<PuntFrame>,
+    /// Samples of dropped frames, to the control side. 256 places are plenty.
+    pub samples: Producer<DropSample>,
+    /// This worker's counters.
+    pub counters: CounterWriter,
+    /// The instruction set that bursts run with.
+    pub isa: Isa,
+    /// How many interfaces there are, on all workers: every number below may be sent to.
+    pub interfaces: usize,
+    /// How many of the ticks that are passed in make a second.
+    pub ticks_per_second: u64,
+}
+
+/// The forwarder of one thread.
+///
+/// A turn is: [`poll_image`](Self::poll_image), a [`burst`](Self::burst) for every interface that has
+/// frames, then [`flush`](Self::flush). Counters become visible at the end of the turn.
+#[derive(Debug)]
+pub struct Worker<F: Frame> {
+    receiver: ImageReceiver,
+    reporter: Reporter,
+    punt: Punt,
+    egress: Egress<F>,
+    scratch: Box<Scratch>,
+    isa: Isa,
+    now: u64,
+}
+
+impl<F: Frame> Worker<F> {
+    /// A worker that has not seen a frame yet. Allocates everything that it will ever need.
+    pub fn new(parts: WorkerParts) -> Self {
+        Self {
+            receiver: parts.receiver,
+            reporter: Reporter::new(parts.learn),
+            punt: Punt::new(parts.punt, parts.interfaces, parts.ticks_per_second),
+            egress: Egress::new(parts.interfaces, parts.counters, parts.samples),
+            scratch: Box::new(Scratch::new()),
+            isa: parts.isa,
+            now: 0,
+        }
+    }
+
+    /// Takes a new image if one was published. Call it when no frame waits in a transmit bin: at the
+    /// start of a turn. True if the image changed.
+    #[inline]
+    pub fn poll_image(&mut self) -> bool {
+        self.receiver.poll()
+    }
+
+    /// The generation of the image that this worker runs.
+    pub fn epoch(&self) -> Epoch {
+        self.receiver.current.image.epoch()
+    }
+
+    /// Forwards the frames that `interface` received, in order. `frames` is empty afterwards: every
+    /// frame is in a transmit bin, with the control plane, or dropped. `now` never decreases.
+    #[inline]
+    pub fn burst<I: Io<Frame = F>>(
+        &mut self,
+        io: &mut I,
+        interface: InterfaceId,
+        frames: &mut FrameBurst<F>,
+        now: u64,
+    ) {
+        self.now = now;
+        let job = Job {
+            installed: &mut self.receiver.current,
+            reporter: &mut self.reporter,
+            punt: &mut self.punt,
+            egress: &mut self.egress,
+            scratch: &mut self.scratch,
+            io,
+            interface,
+            frames,
+            now,
+        };
+        self.isa.run(job);
+    }
+
+    /// Ends the turn: sends what waits, gives buffers back, publishes counters.
+    #[inline]
+    pub fn flush<I: Io<Frame = F>>(&mut self, io: &mut I) {
+        self.egress.flush(io, self.now);
+        self.egress.counters.publish();
+    }
+
+    /// Sends a frame of the control plane by an interface, unchanged and ahead of data. It is
+    /// counted for `port`.
+    pub fn originate<I: Io<Frame = F>>(
+        &mut self,
+        io: &mut I,
+        interface: InterfaceId,
+        port: PortSlot,
+        frame: F,
+    ) {
+        self.egress.counters.originated();
+        self.egress.ahead(io, frame, (interface, port, 0), self.now);
+    }
+
+    /// Whether no frame waits in this worker.
+    pub fn is_idle(&self) -> bool {
+        self.egress.is_empty()
+    }
+}
