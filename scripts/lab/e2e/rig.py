@@ -99,13 +99,17 @@ class Rig:
         return self.gateway.apply(site, *options)
 
     def play(self, *sent):
-        """Sends (wire, octets) in order and returns what became of them."""
+        """Sends (wire, octets) one after the other and returns what became of them.
+
+        The next frame waits until the one before was received: frames on two wires have no order
+        of their own.
+        """
         before, drops, consumed = self._counts()
         marks = {wire: port.recorder.mark() for wire, port in self.ports.items()}
-        for wire, raw in sent:
+        for number, (wire, raw) in enumerate(sent, start=1):
             self.ports[wire].send(raw)
-        wait_until(lambda: self.gateway.accounting()["received"] - before["received"] >= len(sent),
-                   3)
+            goal = before["received"] + number
+            wait_until(lambda: self.gateway.accounting()["received"] >= goal, 3)
         after, drops_after, consumed_after = self._counts()
         count = after["sent"] - before["sent"]
         wait_until(lambda: sum(port.recorder.mark() - marks[wire]

@@ -3,7 +3,6 @@
 import time
 
 from ..netns import wait_until
-
 from .rig import Rig
 from .tags import ALL, frame, q
 
