@@ -167,8 +167,9 @@ impl<'r, 'a> Fields<'r, 'a> {
                 return Err(format!("{text:?} is not an absolute path"));
             }
             // What DPDK splits its device arguments at, and what no path needs.
-            match text.chars().find(|&c| matches!(c, ',' | '=' | '[' | ']' | '"') || c.is_control())
-            {
+            match text.chars().find(|&c| {
+                matches!(c, ',' | '=' | '[' | ']') || c.is_control() || c.is_whitespace()
+            }) {
                 Some(c) => Err(format!("{text:?} contains {c:?}, which no path here may contain")),
                 None => Ok(PathBuf::from(text)),
             }
