@@ -55,15 +55,11 @@ const FUNCTIONS: &[&str] = &[
 
 const VARIABLES: &[&str] = &[
     "rte_eth_fp_ops",
-    "RTE_ETH_DEV_FALLBACK_.*",
-    "RTE_ETH_DEV_INTR_LSC",
-    "RTE_ETH_DEV_INTR_RMV",
-    "RTE_ETH_MAX_LEN",
     "RTE_ETH_NAME_MAX_LEN",
-    "RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE",
     "RTE_LOG_(EMERG|ALERT|CRIT|ERR|WARNING|NOTICE|INFO|DEBUG)",
     "RTE_MAX_ETHPORTS",
     "RTE_PKTMBUF_HEADROOM",
+    "SLUICE_.*",
     "_IOLBF",
 ];
 
@@ -83,7 +79,10 @@ fn main() {
     let machine = ["-include", "rte_config.h", "-march=corei7"];
 
     let mut shim = cc::Build::new();
-    shim.file("shim.c").includes(&dpdk.include_paths).warnings(true).flag_if_supported("-std=gnu11");
+    shim.file("shim.c")
+        .includes(&dpdk.include_paths)
+        .warnings(true)
+        .flag_if_supported("-std=gnu11");
     for flag in machine {
         shim.flag(flag);
     }

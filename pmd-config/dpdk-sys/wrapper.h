@@ -1,4 +1,5 @@
 /* What bindgen reads. The allow-list in build.rs decides what becomes visible. */
+#define _GNU_SOURCE /* fopencookie */
 #include <stdio.h>
 
 #include <rte_dev.h>
@@ -12,3 +13,8 @@
 #include <rte_version.h>
 
 #include "shim.h"
+
+/* Macros that expand to expressions, which bindgen skips. */
+static const uint64_t SLUICE_TX_FAST_FREE = RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
+static const uint64_t SLUICE_RSS_IP = RTE_ETH_RSS_IP;
+static const uint32_t SLUICE_DEV_INTR_LSC = RTE_ETH_DEV_INTR_LSC;

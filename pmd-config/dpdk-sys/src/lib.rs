@@ -9,6 +9,7 @@ mod bindings {
     #![allow(
         warnings,
         clippy::all,
+        clippy::allow_attributes_without_reason,
         clippy::pedantic,
         clippy::undocumented_unsafe_blocks,
         clippy::missing_safety_doc,
