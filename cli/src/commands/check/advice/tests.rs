@@ -1,0 +1,46 @@
+use bridge_model::site::parse;
+
+use super::*;
+
+const SOUND: &str = "
+hosts: [{name: gw-a}]
+bridges: [{name: web}]
+gatewayBridges: [{name: gw}]
+trunks: [{name: trunk0, gatewayBridge: gw, host: gw-a, interface: eth1}]
+vlanLinks: [{gatewayBridge: gw, vid: 10, bridge: web}]
+accessPorts: [{name: p1, bridge: web, host: gw-a, interface: vm1}]
+";
+
+fn objects(document: &str) -> Vec<String> {
+    problems(&parse("test", document).unwrap()).into_iter().map(|advice| advice.object).collect()
+}
+
+#[test]
+fn a_site_that_carries_frames_has_no_problem() {
+    assert!(objects(SOUND).is_empty());
+    assert!(objects("").is_empty());
+}
+
+#[test]
+fn each_thing_that_carries_no_frame_is_named() {
+    for (from, to, object) in [
+        (", host: gw-a, interface: eth1", "", "trunks/trunk0"),
+        (", host: gw-a, interface: vm1", "", "accessPorts/p1"),
+        ("interface: eth1", "interface: eth1, allowed: [20]", "vlanLinks/gw/10"),
+        ("{name: gw}", "{name: gw, mode: mlag}", "gatewayBridges/gw"),
+        ("{name: gw}", "{name: gw}, {name: idle}", "gatewayBridges/idle"),
+        ("{name: web}", "{name: web}, {name: idle}", "bridges/idle"),
+    ] {
+        let document = SOUND.replacen(from, to, 1);
+        assert_ne!(document, SOUND);
+        assert_eq!(objects(&document), [object], "{document}");
+    }
+}
+
+#[test]
+fn a_bridge_with_one_way_in_has_none_out() {
+    let document =
+        SOUND.replace("accessPorts: [{name: p1, bridge: web, host: gw-a, interface: vm1}]", "");
+
+    assert_eq!(objects(&document), ["bridges/web"]);
+}
