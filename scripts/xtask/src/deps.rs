@@ -53,8 +53,8 @@ const NEVER: &[(&str, &[&str], &str)] = &[
     ("proto", &["libc", "nix", "rand"], "it is a contract and its conversions"),
     (
         "fwd",
-        &["tokio", "tonic", "tracing", "libc", "nix"],
-        "no system call, log line or executor belongs on the packet path",
+        &["tokio", "tonic", "tracing", "nix"],
+        "no executor, log line or system interface belongs on the packet path",
     ),
     ("fwd-worker", &["tokio", "tonic"], "a worker polls; an executor belongs to the control plane"),
 ];
