@@ -26,6 +26,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     pbjson_build::Builder::new()
         .register_descriptors(&encoded)?
         .ignore_unknown_fields()
+        // A script that asks for `difference` or `programmed` finds it when it is 0 or false, too.
+        .emit_fields()
         .build(&[".sluice.v1"])?;
     Ok(())
 }

@@ -18,6 +18,18 @@ fn in_json_64_bit_numbers_are_strings_and_names_are_camel_case() {
 }
 
 #[test]
+fn in_json_zero_and_false_are_said_and_absence_is_not() {
+    let json = serde_json::to_value(v1::AccountingLine::default()).unwrap();
+    assert_eq!(json["difference"], "0");
+
+    let json = serde_json::to_value(v1::Mac::default()).unwrap();
+    assert!(json.get("vid").is_none(), "{json}");
+    assert_eq!(json["port"], "");
+    let json = serde_json::to_value(v1::ResourceStatus::default()).unwrap();
+    assert_eq!(json["programmed"], false);
+}
+
+#[test]
 fn times_and_durations_are_text_in_json_and_come_back() {
     let status = v1::Status {
         start_time: Some(pbjson_types::Timestamp { seconds: 0, nanos: 0 }),
