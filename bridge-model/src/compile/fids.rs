@@ -187,7 +187,7 @@ pub(super) fn static_macs(
     local: &Local<'_>,
     numbering: &Numbering,
 ) -> (Vec<(Fid, MemberId, IndividualMac)>, Vec<Note>) {
-    let here = local.port_names();
+    let here = local.bindings();
     let mut in_force = Vec::new();
     let mut notes = Vec::new();
     for (key, entry) in &local.topology.static_macs {
@@ -199,7 +199,7 @@ pub(super) fn static_macs(
         let member = numbering.member_of(&bridge_domain(local, &key.bridge), &place);
         if let (Some(fid), Some(member)) = (fid, member) {
             in_force.push((fid, member, key.mac));
-        } else if here.contains(&entry.port) {
+        } else if here.contains_key(&entry.port) {
             let (entry, port) = (ObjectRef::new(Kind::StaticMac, key), entry.port.clone());
             notes.push(Note::StaticNotInForce { entry, port });
         }

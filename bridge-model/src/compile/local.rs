@@ -143,9 +143,14 @@ impl<'a> Local<'a> {
         }
     }
 
-    pub(super) fn port_names(&self) -> BTreeSet<Name> {
-        let trunks = self.trunks.iter().map(|local| local.trunk.name.clone());
-        trunks.chain(self.accesses.iter().map(|local| local.port.name.clone())).collect()
+    /// The ports that are bound here, each with the name of its interface.
+    pub(super) fn bindings(&self) -> BTreeMap<Name, Name> {
+        let trunks = self.trunks.iter().map(|local| (&local.trunk.name, local.interface));
+        let accesses = self.accesses.iter().map(|local| (&local.port.name, local.interface));
+        trunks
+            .chain(accesses)
+            .filter_map(|(port, id)| Some((port.clone(), self.view.interface(id)?.name.clone())))
+            .collect()
     }
 
     pub(super) fn notes(&self) -> Vec<Note> {

@@ -47,7 +47,7 @@ pub fn compile(
     refuse_unsupported(topology)?;
     let local = local::Local::new(topology, view);
     let mut next = numbering.clone();
-    next.assign_ports(&local.port_names())?;
+    next.assign_ports(local.bindings())?;
     let plan = fids::Plan::new(&local);
     next.assign(&plan.places())?;
     let (static_macs, mut notes) = fids::static_macs(&local, &next);

@@ -146,6 +146,8 @@ pub struct Numbering {
     plain_pool: Pool,
     /// Names by [`PortId`]. A name whose port is gone stays until another port takes its place.
     ports: Vec<Name>,
+    /// The interface of each port of this host at the last compile.
+    bindings: BTreeMap<Name, Name>,
 }
 
 impl Numbering {
@@ -335,25 +337,41 @@ impl Numbering {
         Ok(fid)
     }
 
-    /// Numbers exactly the ports of `wanted`: known ones keep their numbers, and the places of those
-    /// that are gone go to new ones.
-    pub(super) fn assign_ports(&mut self, wanted: &BTreeSet<Name>) -> Result<(), CompileError> {
+    /// Numbers exactly the ports of `bindings` (port to interface): known ones keep their numbers, and
+    /// the places of those that are gone go to new ones. A port that moved to another interface has
+    /// lost its binding, and with it what was learned behind it.
+    pub(super) fn assign_ports(
+        &mut self,
+        bindings: BTreeMap<Name, Name>,
+    ) -> Result<(), CompileError> {
         let known: BTreeSet<Name> = self.ports.iter().cloned().collect();
-        let mut new = wanted.difference(&known);
+        let mut new = bindings.keys().filter(|name| !known.contains(*name));
         for slot in &mut self.ports {
-            if !wanted.contains(slot)
+            if !bindings.contains_key(slot)
                 && let Some(name) = new.next()
             {
                 *slot = name.clone();
             }
         }
         self.ports.extend(new.cloned());
-        while self.ports.last().is_some_and(|name| !wanted.contains(name)) {
+        while self.ports.last().is_some_and(|name| !bindings.contains_key(name)) {
             self.ports.pop();
         }
         if self.ports.len() > usize::from(u16::MAX) {
             return Err(CompileError::TooManyPorts { count: self.ports.len() });
         }
+        let moved: BTreeSet<&Name> = self
+            .bindings
+            .iter()
+            .filter(|(port, before)| bindings.get(*port).is_some_and(|now| now != *before))
+            .map(|(port, _)| port)
+            .collect();
+        if !moved.is_empty() {
+            for numbered in self.fids.values_mut() {
+                numbered.retire_members(|place| moved.contains(place.port()));
+            }
+        }
+        self.bindings = bindings;
         Ok(())
     }
 }

@@ -60,7 +60,7 @@ pub struct InterfaceTable {
 /// [`DropReason::VlanReserved`]; then the class decides. With [`TaggedClasses::All`] the same holds if
 /// the class is [`DropReason::TaggedOnAccess`]; any other reason there (nothing is bound, the port is
 /// down) comes first, whatever the VID. On a [`TaggedClasses::Transparent`] port every tag is payload,
-/// a priority tag too: it selects `base` and stays.
+/// a priority tag too: it selects `base` and stays; only VID 4095 is [`DropReason::VlanReserved`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TaggedClasses {
     /// All alike: no trunk here.
@@ -122,8 +122,9 @@ pub enum Class {
     },
     /// Nowhere.
     Drop(DropReason),
-    /// By the inner tag's VID (a pair of service and customer tag); untagged inside, or an unlisted
-    /// pair, is [`DropReason::VlanUnknown`].
+    /// By the VID of the inner tag, whose TPID is 0x8100 (a pair of service and customer tag). An
+    /// unlisted pair is [`DropReason::VlanUnknown`], and so is any other inside: untagged, VID 0 or
+    /// 4095, or another TPID.
     Stacked(Box<VidClasses>),
 }
 

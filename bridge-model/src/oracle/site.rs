@@ -1,0 +1,171 @@
+//! Who is where on this host: questions to the topology, answered by looking.
+
+use crate::compile::{Domain, HostView, Link, Place};
+use crate::election;
+use crate::reason::DropReason;
+use crate::topology::{
+    AccessPort, Binding, Bridge, GatewayBridge, LinkKey, RedundancyMode, Topology, TrunkPort,
+    VlanLink,
+};
+use crate::types::{InterfaceId, Name, VlanId};
+
+/// A topology and the host it is looked at from.
+#[derive(Clone, Debug)]
+pub(super) struct Site {
+    pub(super) topology: Topology,
+    pub(super) view: HostView,
+}
+
+/// The ports on one interface: at least one of the two.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ports<'a> {
+    pub(super) trunk: Option<&'a TrunkPort>,
+    pub(super) access: Option<&'a AccessPort>,
+}
+
+impl Site {
+    /// The ports on an interface that has carrier.
+    pub(super) fn ports(&self, interface: InterfaceId) -> Result<Ports<'_>, DropReason> {
+        let view = self.view.interface(interface).ok_or(DropReason::PortUnbound)?;
+        if view.link == Link::Down {
+            return Err(DropReason::RxLinkDown);
+        }
+        let here = Binding { host: self.view.host.clone(), interface: view.name.clone() };
+        let topology = &self.topology;
+        let trunk = topology.trunks.values().find(|trunk| trunk.binding() == Some(&here));
+        let mut accesses = topology.access_ports.values();
+        let access = accesses.find(|access| access.binding.as_ref() == Some(&here));
+        match (trunk, access) {
+            (None, None) => Err(DropReason::PortUnbound),
+            _ => Ok(Ports { trunk, access }),
+        }
+    }
+
+    pub(super) fn bridge(&self, name: &Name) -> Option<&Bridge> {
+        self.topology.bridges.get(name)
+    }
+
+    pub(super) fn gateway_of(&self, trunk: &TrunkPort) -> Option<&GatewayBridge> {
+        self.topology.gateway_bridges.get(&trunk.gateway_bridge)
+    }
+
+    pub(super) fn trunk_is_up(&self, trunk: &TrunkPort) -> bool {
+        trunk.admin.is_up() && self.gateway_of(trunk).is_some_and(|gateway| gateway.admin.is_up())
+    }
+
+    pub(super) fn access_is_up(&self, access: &AccessPort) -> bool {
+        access.admin.is_up() && self.bridge(&access.bridge).is_some_and(|b| b.admin.is_up())
+    }
+
+    /// The interface of this host that a binding means, if it is there and has carrier.
+    pub(super) fn live(&self, binding: Option<&Binding>) -> Option<InterfaceId> {
+        let binding = binding.filter(|binding| binding.host == self.view.host)?;
+        let id = self.view.interface_id(&binding.interface)?;
+        (self.view.interface(id)?.link == Link::Up).then_some(id)
+    }
+
+    pub(super) fn trunk_is_usable(&self, trunk: &TrunkPort) -> bool {
+        self.trunk_is_up(trunk) && self.live(trunk.binding()).is_some()
+    }
+
+    /// Whether `vid` is in the trunk's allowed list, which by default is every VID with a link.
+    pub(super) fn carries(&self, trunk: &TrunkPort, vid: VlanId) -> bool {
+        match &trunk.allowed {
+            Some(allowed) => allowed.contains(vid),
+            None => self.is_linked(&trunk.gateway_bridge, vid),
+        }
+    }
+
+    pub(super) fn is_linked(&self, gateway: &Name, vid: VlanId) -> bool {
+        self.topology.links_of(gateway).any(|link| link.key.vid == vid)
+    }
+
+    /// The usable trunks of a gateway bridge that carry `vid`.
+    pub(super) fn carriers(&self, gateway: &Name, vid: VlanId) -> Vec<&TrunkPort> {
+        let trunks = self.topology.trunks.values();
+        trunks
+            .filter(|trunk| trunk.gateway_bridge == *gateway)
+            .filter(|trunk| self.trunk_is_usable(trunk) && self.carries(trunk, vid))
+            .collect()
+    }
+
+    /// Those of [`Self::carriers`] that have the right to forward (section 6).
+    pub(super) fn forwarders(&self, gateway: &GatewayBridge, vid: VlanId) -> Vec<&TrunkPort> {
+        let carriers = self.carriers(&gateway.name, vid);
+        match gateway.mode {
+            RedundancyMode::StpTransparent | RedundancyMode::Mlag => carriers,
+            RedundancyMode::Lease => {
+                let one = election::forwarder(vid, carriers.iter().map(|trunk| &trunk.name));
+                let one = one.cloned();
+                carriers.into_iter().filter(|trunk| Some(&trunk.name) == one.as_ref()).collect()
+            }
+        }
+    }
+
+    pub(super) fn links_to<'a>(
+        &'a self,
+        bridge: &'a Name,
+    ) -> impl Iterator<Item = &'a VlanLink> + 'a {
+        self.topology.vlan_links.values().filter(move |link| link.bridge == *bridge)
+    }
+
+    /// The learning domain of a bridge.
+    pub(super) fn domain_of(&self, bridge: &Name) -> Domain {
+        match self.bridge(bridge) {
+            Some(found) if found.transparent => Domain::Transparent(bridge.clone()),
+            _ => Domain::Bridge(bridge.clone()),
+        }
+    }
+
+    /// Every place that a domain can send to at present.
+    pub(super) fn places(&self, domain: &Domain) -> Vec<Place> {
+        let mut places = Vec::new();
+        match domain {
+            Domain::Bridge(name) | Domain::Transparent(name) => {
+                if self.domain_of(name) != *domain {
+                    return places;
+                }
+                for access in self.topology.access_ports.values().filter(|p| p.bridge == *name) {
+                    if self.access_is_up(access) && self.live(access.binding.as_ref()).is_some() {
+                        places.push(Place::Access(access.name.clone()));
+                    }
+                }
+                if self.bridge(name).is_some_and(|bridge| bridge.admin.is_up()) {
+                    for link in self.links_to(name) {
+                        places.extend(self.trunk_places(&link.key));
+                    }
+                }
+            }
+            Domain::Transit(gateway, vid) => {
+                let transits = self.topology.gateway_bridges.get(gateway);
+                if transits.is_some_and(GatewayBridge::transits) && !self.is_linked(gateway, *vid) {
+                    let gateway_bridge = gateway.clone();
+                    let key = LinkKey { gateway_bridge, vid: *vid, inner_vid: None };
+                    places.extend(self.trunk_places(&key));
+                }
+            }
+        }
+        places
+    }
+
+    /// The trunks that forward the frames of a link, as places.
+    pub(super) fn trunk_places(&self, key: &LinkKey) -> Vec<Place> {
+        let Some(gateway) = self.topology.gateway_bridges.get(&key.gateway_bridge) else {
+            return Vec::new();
+        };
+        let place = |trunk: &TrunkPort| Place::Trunk {
+            trunk: trunk.name.clone(),
+            vid: key.vid,
+            inner_vid: key.inner_vid,
+        };
+        self.forwarders(gateway, key.vid).into_iter().map(place).collect()
+    }
+
+    /// What a place is bound to.
+    pub(super) fn binding(&self, place: &Place) -> Option<&Binding> {
+        match place {
+            Place::Access(port) => self.topology.access_ports.get(port)?.binding.as_ref(),
+            Place::Trunk { trunk, .. } => self.topology.trunks.get(trunk)?.binding(),
+        }
+    }
+}
