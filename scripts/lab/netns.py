@@ -180,7 +180,8 @@ def can_make_namespaces():
         pair = run("ip", "-n", probe, "link", "add", "name", "probe0", "type", "veth",
                    "peer", "name", "probe1", check=False)
         if pair.returncode != 0:
-            return f"the kernel has no veth devices ({pair.stderr.strip()}): modprobe veth"
+            return (f"cannot make a pair of veth devices ({pair.stderr.strip()}): run this as root, "
+                    "outside of a chroot, on a kernel with veth (modprobe veth)")
         if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
             return "/dev/net/tun is missing or not ours to open: modprobe tun, or run as root"
     finally:
