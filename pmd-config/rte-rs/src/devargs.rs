@@ -49,12 +49,12 @@ pub enum InvalidSpec {
 }
 
 /// What the kernel has to do with a device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Backing {
     /// Nothing.
     None,
-    /// An interface that was there before, opened beside the kernel's own stack.
-    Opened,
+    /// An interface of this name that was there before, opened beside the kernel's own stack.
+    Opened(String),
     /// An interface that the driver makes and that goes with it.
     Made,
 }
@@ -67,6 +67,8 @@ pub struct DeviceSpec {
     arguments: String,
     backing: Backing,
     frame_slot: Option<u16>,
+    /// The driver says that it takes 1518 octets and takes more.
+    understates_mtu: bool,
 }
 
 /// The kernel's limit for an interface name, without the terminator.
@@ -107,6 +109,7 @@ impl DeviceSpec {
             arguments,
             backing: Backing::None,
             frame_slot: None,
+            understates_mtu: false,
         })
     }
 
@@ -129,10 +132,16 @@ impl DeviceSpec {
             "iface={interface},qpairs={queues},framesz={slot},blocksz={block},framecnt=512"
         );
         let spec = Self::vdev("net_af_packet", name, arguments)?;
-        Ok(Self { backing: Backing::Opened, frame_slot: Some(slot), ..spec })
+        Ok(Self {
+            backing: Backing::Opened(interface.to_owned()),
+            frame_slot: Some(slot),
+            understates_mtu: true,
+            ..spec
+        })
     }
 
-    /// A kernel interface that is made with the device and goes with it.
+    /// A kernel interface that is made with the device and goes with it. Its MTU is at most 1500: the
+    /// driver takes no longer frames and lets none pass behind one.
     pub fn tap(name: &str, interface: &str, mac: MacSource) -> Result<Self, InvalidSpec> {
         let interface = checked("interface", interface, INTERFACE_NAME_MAX)?;
         let arguments = match mac {
@@ -162,7 +171,7 @@ impl DeviceSpec {
         // In the file system, not abstract: so that permissions apply and namespaces do not.
         let arguments =
             format!("role={role},id={id},socket={socket},socket-abstract=no,bsize={buffer}");
-        Self::vdev("net_memif", name, arguments)
+        Ok(Self { understates_mtu: true, ..Self::vdev("net_memif", name, arguments)? })
     }
 
     /// The host's end of a vhost-user link: what a virtual machine's `virtio-net` attaches to.
@@ -227,6 +236,7 @@ impl DeviceSpec {
             arguments: String::new(),
             backing: Backing::None,
             frame_slot: None,
+            understates_mtu: false,
         })
     }
 
@@ -235,8 +245,13 @@ impl DeviceSpec {
         &self.name
     }
 
-    pub(crate) const fn backing(&self) -> Backing {
-        self.backing
+    pub(crate) const fn backing(&self) -> &Backing {
+        &self.backing
+    }
+
+    /// Whether the driver reports a smaller largest MTU than it can carry.
+    pub(crate) const fn understates_mtu(&self) -> bool {
+        self.understates_mtu
     }
 
     /// Octets of one slot in the driver's rings, if it has such a limit.

@@ -7,7 +7,7 @@ use crate::devargs::{Backing, DeviceSpec};
 use crate::eal::Eal;
 use crate::errno::Errno;
 use crate::event;
-use crate::kernel::LinkState;
+use crate::kernel::{LinkState, UnknownInterface};
 use crate::mempool::Mempool;
 use crate::queue::{RxQueue, TxQueue};
 use crate::remedy::Diagnosis;
@@ -113,6 +113,15 @@ pub enum DeviceError {
         errno: Errno,
         /// What DPDK logged, and what to do.
         diagnosis: Diagnosis,
+    },
+    /// The kernel interface that it should open does not exist.
+    #[error(transparent)]
+    Interface(#[from] UnknownInterface),
+    /// A device of this name exists.
+    #[error("device {device} is plugged already: two interfaces cannot share a device")]
+    Plugged {
+        /// The device.
+        device: String,
     },
     /// More queues asked for than it has.
     #[error("device {device} has at most {most} queues, {asked} were asked for: use fewer workers")]

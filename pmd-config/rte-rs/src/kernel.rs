@@ -5,7 +5,7 @@
 //! with it.
 
 use crate::errno::Errno;
-use std::ffi::{c_int, c_short};
+use std::ffi::{CString, c_int, c_short};
 use std::mem::{MaybeUninit, size_of};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
@@ -55,6 +55,18 @@ impl KernelInterface {
         // SAFETY: the socket was opened above and belongs to nobody else.
         let socket = unsafe { OwnedFd::from_raw_fd(socket) };
         Ok(Self { socket, index: c_int::try_from(index).map_err(|_| Errno::NO_DEVICE)? })
+    }
+
+    /// The interface of this name in the calling thread's network namespace.
+    pub(crate) fn named(name: &str) -> Result<Self, UnknownInterface> {
+        let unknown = |errno| UnknownInterface { name: name.to_owned(), errno };
+        let c_name = CString::new(name).map_err(|_| unknown(Errno::NO_DEVICE))?;
+        // SAFETY: `c_name` is a C string.
+        let index = unsafe { libc::if_nametoindex(c_name.as_ptr()) };
+        if index == 0 {
+            return Err(unknown(Errno::last_os_error()));
+        }
+        Self::open(index).map_err(unknown)
     }
 
     /// A request that names the interface as it is called now.

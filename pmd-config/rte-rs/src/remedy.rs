@@ -35,7 +35,6 @@ const REMEDIES: &[(&str, &str)] = &[
     ("unsupported cpu type", "DPDK was built for a newer CPU: install a build for this one"),
     ("requires cpu flags", "DPDK was built for a newer CPU: install a build for this one"),
     ("lcore", "name only CPUs that this process may run on (`taskset -p $$`)"),
-    ("ioctl failed (siocgifindex)", "no such kernel interface: check its name with `ip link`"),
     (
         "could not open af_packet socket",
         "grant CAP_NET_RAW (the service unit does: AmbientCapabilities=CAP_NET_RAW CAP_NET_ADMIN)",

@@ -33,6 +33,7 @@ static HOT_PLUG: Mutex<()> = Mutex::new(());
 
 impl Core {
     pub(crate) fn plug(_eal: &Eal, spec: &DeviceSpec) -> Result<Self, DeviceError> {
+        let kernel = open_kernel_interface(spec)?;
         let mark = log::mark();
         let refused = |errno| DeviceError::Plug {
             device: spec.to_string(),
@@ -41,30 +42,30 @@ impl Core {
         };
         let (bus, name, arguments) = spec.words();
         let exclusive = HOT_PLUG.lock().unwrap_or_else(PoisonError::into_inner);
+        // DPDK answers "done" when it is asked to plug what is plugged.
+        if number_of(&name).is_ok() {
+            return Err(DeviceError::Plugged { device: spec.name().to_owned() });
+        }
         // SAFETY: the EAL runs, and the three are C strings that DPDK copies.
         let code = unsafe {
             dpdk_sys::rte_eal_hotplug_add(bus.as_ptr(), name.as_ptr(), arguments.as_ptr())
         };
         Errno::check(code).map_err(refused)?;
-        let mut id = 0;
-        // SAFETY: `name` is a C string and `id` is ours to fill in.
-        let code = unsafe { dpdk_sys::rte_eth_dev_get_port_by_name(name.as_ptr(), &raw mut id) };
-        if let Err(errno) = Errno::check(code) {
-            let error = refused(errno);
-            // SAFETY: as for plugging; this takes back what was done above.
-            unsafe { dpdk_sys::rte_eal_hotplug_remove(bus.as_ptr(), name.as_ptr()) };
-            return Err(error);
-        }
+        let id = match number_of(&name) {
+            Ok(id) => id,
+            Err(errno) => {
+                let error = refused(errno);
+                // SAFETY: as for plugging; this takes back what was done above.
+                unsafe { dpdk_sys::rte_eal_hotplug_remove(bus.as_ptr(), name.as_ptr()) };
+                return Err(error);
+            }
+        };
         // Dropping `core` unplugs, and takes the lock for that.
         drop(exclusive);
-        let mut core = Self {
-            id: EthDevId(id),
-            spec: spec.clone(),
-            kernel: None,
-            control: Mutex::new(Control::default()),
-        };
+        let mut core =
+            Self { id, spec: spec.clone(), kernel, control: Mutex::new(Control::default()) };
         event::listen(core.id);
-        if spec.backing() != Backing::None {
+        if *spec.backing() == Backing::Made {
             core.kernel = Some(KernelInterface::open(core.raw_info().if_index).map_err(refused)?);
         }
         Ok(core)
@@ -175,11 +176,37 @@ impl Core {
     }
 }
 
+/// The kernel interface that the driver is going to open, set up.
+///
+/// Before the driver binds its sockets: on an interface that is down they start with an error
+/// pending, which the first transmission collects instead of sending its frames.
+fn open_kernel_interface(spec: &DeviceSpec) -> Result<Option<KernelInterface>, DeviceError> {
+    let Backing::Opened(name) = spec.backing() else { return Ok(None) };
+    let kernel = KernelInterface::named(name)?;
+    kernel.set_up().map_err(|errno| DeviceError::Step {
+        step: "set up the kernel interface of",
+        device: spec.name().to_owned(),
+        errno,
+        diagnosis: Diagnosis { lines: Vec::new(), remedy: Some("grant CAP_NET_ADMIN") },
+    })?;
+    // Not every interface knows the setting; where it does not, nothing merges.
+    let _ = kernel.disable_receive_merging();
+    Ok(Some(kernel))
+}
+
+/// DPDK's number of the device with this name.
+fn number_of(name: &CStr) -> Result<EthDevId, Errno> {
+    let mut id = 0;
+    // SAFETY: `name` is a C string and `id` is ours to fill in.
+    let code = unsafe { dpdk_sys::rte_eth_dev_get_port_by_name(name.as_ptr(), &raw mut id) };
+    Errno::check(code).map(|_| EthDevId(id))
+}
+
 impl Drop for Core {
     fn drop(&mut self) {
         // No queue exists: each holds a share of this. Errors leave nothing to be done.
         drop(self.stop());
-        if self.spec.backing() == Backing::Opened {
+        if matches!(self.spec.backing(), Backing::Opened(_)) {
             drop(self.set_promiscuous(false));
         }
         let _all = HOT_PLUG.lock().unwrap_or_else(PoisonError::into_inner);

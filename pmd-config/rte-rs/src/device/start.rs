@@ -16,6 +16,8 @@ use std::mem::MaybeUninit;
 const TAGS: u16 = 8;
 /// What drivers add to an MTU to make a frame length: header and FCS.
 const HEADER_AND_FCS: u32 = 18;
+/// The MTU that every driver takes.
+const ETHERNET_MTU: u16 = 1500;
 /// Octets of a slot in the rings of `net_af_packet` that hold no frame data (`TPACKET2_HDRLEN`).
 const SLOT_HEADER: u16 = 52;
 
@@ -29,11 +31,11 @@ impl Core {
             return Err(DeviceError::Queues { device, asked: config.queues, most });
         }
         self.check_rooms(config.mtu, pool)?;
+        self.configure(config, &info)?;
         let frame_octets_max = match self.kernel() {
             Some(kernel) => self.set_kernel_mtu(kernel, config.mtu)?,
             None => u32::from(config.mtu) + u32::from(FRAME_OVERHEAD),
         };
-        self.configure(config, &info)?;
         self.set_up_queues(config, &info, pool)?;
         {
             let mut control = self.control();
@@ -56,10 +58,6 @@ impl Core {
         if let Some(kernel) = self.kernel() {
             let up = kernel.set_up();
             up.map_err(|errno| self.refusal("set up the kernel interface of", errno))?;
-            if self.spec().backing() == Backing::Opened {
-                // Not every interface knows the setting; where it does not, nothing merges.
-                let _ = kernel.disable_receive_merging();
-            }
         }
         self.set_promiscuous(config.promiscuous)?;
         if config.promiscuous {
@@ -99,17 +97,19 @@ impl Core {
     /// kernel takes from us: it adds room for one 802.1Q tag and drops longer ones in silence.
     fn set_kernel_mtu(&self, kernel: &KernelInterface, mtu: u16) -> Result<u32, DeviceError> {
         let refused = |errno| DeviceError::Mtu { device: self.name().to_owned(), mtu, errno };
-        if self.spec().backing() == Backing::Made {
+        if *self.spec().backing() == Backing::Made {
             kernel.set_mtu(mtu).map_err(refused)?;
-            return Ok(u32::from(u16::MAX));
+            return Ok(u32::from(mtu) + u32::from(FRAME_OVERHEAD));
         }
-        // Two tags of room if the interface can, one if not.
-        [mtu.saturating_add(TAGS), mtu.saturating_add(TAGS / 2), mtu]
-            .into_iter()
-            .map(|mtu| kernel.set_mtu(mtu))
-            .reduce(Result::or)
-            .unwrap_or(Ok(()))
-            .map_err(refused)?;
+        // Room for two tags if the interface can, for one if not. The first that it takes stays.
+        let mut refusal = Ok(());
+        for wanted in [mtu.saturating_add(TAGS), mtu.saturating_add(TAGS / 2), mtu] {
+            refusal = kernel.set_mtu(wanted);
+            if refusal.is_ok() {
+                break;
+            }
+        }
+        refusal.map_err(refused)?;
         Ok(kernel.mtu().map_err(refused)? + HEADER_AND_FCS)
     }
 
@@ -117,12 +117,10 @@ impl Core {
         let conf = MaybeUninit::<rte_eth_conf>::zeroed();
         // SAFETY: zeroes are a valid configuration: no offload, no feature, automatic speed.
         let mut conf = unsafe { conf.assume_init() };
-        // `net_af_packet` and `net_tap` refuse what the kernel has been told already.
-        let most = match self.kernel() {
-            Some(_) => 1500,
-            None => u32::from(info.max_mtu).min(info.max_rx_pktlen.saturating_sub(HEADER_AND_FCS)),
-        };
-        if most < u32::from(config.mtu) && self.kernel().is_none() {
+        let most = u32::from(info.max_mtu)
+            .min(info.max_rx_pktlen.saturating_sub(HEADER_AND_FCS))
+            .max(u32::from(ETHERNET_MTU));
+        if most < u32::from(config.mtu) && !self.spec().understates_mtu() {
             let errno = Errno::check(-libc::EMSGSIZE).err().unwrap_or(Errno::NO_DEVICE);
             return Err(DeviceError::Mtu {
                 device: self.name().to_owned(),
