@@ -14,7 +14,7 @@ const USAGE: &str = "\
 usage: cargo run -p xtask -- COMMAND
 
   deps    every dependency between crates of the workspace is one that the architecture allows
-  tidy    unsafe code, file lengths, left-overs, documentation of drop reasons, decision records
+  tidy    raw memory access in its home only, file lengths, left-overs, documentation that keeps up
   check   both
 ";
 
