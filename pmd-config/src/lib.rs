@@ -12,6 +12,7 @@
 //! names, so that a test can hand it a made-up host; only [`bring_up`] knows DPDK.
 
 pub mod amount;
+pub mod bring_up;
 pub mod check;
 pub mod cpu_set;
 pub mod instance;

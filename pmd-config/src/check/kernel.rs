@@ -38,7 +38,7 @@ pub(super) fn af_packet(
 ) -> bool {
     let host = context.host;
     let subject = subject(interface);
-    if !host.root.exists("/proc/net/packet") {
+    if !host.root.exists("/proc/thread-self/net/packet") {
         findings.fail(subject, "this kernel has no packet sockets", "modprobe af_packet");
         return false;
     }

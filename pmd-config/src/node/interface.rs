@@ -129,6 +129,15 @@ pub enum Role {
     Client,
 }
 
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Server => "server",
+            Self::Client => "client",
+        })
+    }
+}
+
 /// Where a PCI function is plugged in: domain, bus, device, function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PciAddress {
@@ -407,7 +416,8 @@ impl Section<'_, '_, '_> {
             return None;
         }
         let id = id.map_or(0, |at| at.value);
-        self.claim(format!("memif id {id} on {}", socket.display()), span);
+        // The two ends of one link may both be here.
+        self.claim(format!("the {role} end of memif {id} on {}", socket.display()), span);
         Some(Kind::Memif { role, socket, id })
     }
 

@@ -333,7 +333,7 @@ fn two_interfaces_cannot_have_the_same_thing() {
         (
             "kind = \"memif\"\nsocket = \"/m\"",
             "kind = \"memif\"\nsocket = \"/m\"",
-            "memif id 0 on /m",
+            "the server end of memif 0 on /m",
         ),
         (
             "kind = \"vhost-user\"\nsocket = \"/v\"",

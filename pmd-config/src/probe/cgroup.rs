@@ -17,7 +17,7 @@ pub(super) struct Cgroup {
 
 impl Cgroup {
     pub(super) fn probe(root: &Root) -> Self {
-        let text = root.text("/proc/self/cgroup").unwrap_or_default();
+        let text = root.text("/proc/thread-self/cgroup").unwrap_or_default();
         let mut limits = Self::default();
         for line in text.lines() {
             let mut parts = line.splitn(3, ':');

@@ -95,9 +95,12 @@ impl Host {
     }
 }
 
-/// The value of one line of `/proc/self/status`.
+/// The value of one line of `/proc/thread-self/status`.
+///
+/// Of the calling thread rather than of the process: threads can have namespaces, CPUs and
+/// capabilities of their own, and the devices are opened by this one.
 fn status_field(root: &Root, key: &str) -> Option<String> {
-    let status = root.text("/proc/self/status")?;
+    let status = root.text("/proc/thread-self/status")?;
     let value = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
     Some(value.trim().to_owned())
 }

@@ -55,7 +55,7 @@ impl Management {
 }
 
 pub(super) fn interfaces(root: &Root) -> Vec<KernelInterface> {
-    let text = root.text("/proc/net/dev").unwrap_or_default();
+    let text = root.text("/proc/thread-self/net/dev").unwrap_or_default();
     let names: BTreeSet<String> =
         text.lines().filter_map(|line| Some(line.split_once(':')?.0.trim().to_owned())).collect();
     // sysfs shows the namespace it was mounted in, procfs the one we are in.
@@ -138,7 +138,7 @@ fn ssh_peers(root: &Root, environment: &Environment) -> BTreeSet<IpAddr> {
         peers.extend(peer);
         ports.extend(words.nth(2).and_then(|port| port.parse::<u16>().ok()));
     }
-    for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
+    for table in ["/proc/thread-self/net/tcp", "/proc/thread-self/net/tcp6"] {
         let text = root.text(table).unwrap_or_default();
         for line in text.lines().skip(1) {
             let words: Vec<&str> = line.split_whitespace().collect();
@@ -153,7 +153,7 @@ fn ssh_peers(root: &Root, environment: &Environment) -> BTreeSet<IpAddr> {
     peers.into_iter().map(|peer| peer.to_canonical()).collect()
 }
 
-/// An address as `/proc/net/tcp` prints it: 32-bit words in the host's byte order.
+/// An address as `/proc/thread-self/net/tcp` prints it: 32-bit words in the host's byte order.
 fn tcp_address(text: &str) -> Option<IpAddr> {
     let word = |at: usize| u32::from_str_radix(text.get(at * 8..at * 8 + 8)?, 16).ok();
     match text.len() {
@@ -177,8 +177,8 @@ struct Route {
 }
 
 fn routes(root: &Root) -> Vec<Route> {
-    let v4 = root.text("/proc/net/route").unwrap_or_default();
-    let v6 = root.text("/proc/net/ipv6_route").unwrap_or_default();
+    let v4 = root.text("/proc/thread-self/net/route").unwrap_or_default();
+    let v6 = root.text("/proc/thread-self/net/ipv6_route").unwrap_or_default();
     v4.lines().skip(1).filter_map(route_v4).chain(v6.lines().filter_map(route_v6)).collect()
 }
 

@@ -42,7 +42,7 @@ impl Process {
             .and_then(|text| text.split_whitespace().nth(1)?.parse().ok());
         let capabilities = super::status_field(root, "CapEff")
             .and_then(|text| u64::from_str_radix(&text, 16).ok());
-        let limits = root.text("/proc/self/limits").unwrap_or_default();
+        let limits = root.text("/proc/thread-self/limits").unwrap_or_default();
         let memlock = limits
             .lines()
             .find_map(|line| line.strip_prefix("Max locked memory"))
