@@ -219,7 +219,7 @@ pub(crate) struct FdbFlush {
     #[arg(long)]
     pub(crate) all: bool,
     /// With --gateway-bridge: only this VID
-    #[arg(long, value_parser = vid, requires = "gateway_bridge")]
+    #[arg(long, value_parser = vid, conflicts_with_all = ["bridge", "port", "all"])]
     pub(crate) vid: Option<VlanId>,
 }
 

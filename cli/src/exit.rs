@@ -49,7 +49,7 @@ exit_codes! {
         "Correct what the message points at.";
     Unavailable = 6, "unavailable", "No daemon answers at the endpoint, or it is starting or stopping.",
         "Start it, or name another endpoint; a script may try again.";
-    Timeout = 7, "timeout", "No answer came within `--timeout`.",
+    Timeout = 7, "timeout", "No answer came within `--timeout`, or not every worker runs the change yet.",
         "Find out with `sluice status`; a change may have been made or not.";
     Denied = 8, "denied", "The user may not do this, or may not open the control socket.",
         "Use an account that may: root, or the group that owns the socket.";
@@ -57,7 +57,7 @@ exit_codes! {
         "Review them, then `sluice apply`.";
     TraceDropped = 11, "trace_dropped", "A traced frame was dropped. Reserved for `trace`: no command of this release ends so.",
         "Read the verdict.";
-    Problems = 12, "problems", "`status` or `check` found problems. The result is complete.",
+    Problems = 12, "problems", "`status`, `check` or `drops --accounting` found problems. The result is complete.",
         "Follow the remedy in each line.";
 }
 
@@ -74,7 +74,11 @@ pub(crate) fn help_section() -> String {
     for exit in Exit::ALL {
         _ = writeln!(text, "  {:<2}  {}", exit.code(), exit.meaning().replace('`', ""));
     }
-    text.truncate(text.trim_end().len());
+    text.push_str(
+        "\nEnvironment:\n  SLUICE_ENDPOINTS  as --endpoints\n  \
+         NO_COLOR          no colour, if it is set to anything\n  \
+         PATH              where `check --host` looks for sluiced, after its own directory",
+    );
     text
 }
 

@@ -143,11 +143,9 @@ fn json<T: Serialize>(value: &T) -> Result<String, Failure> {
         .map_err(|error| Failure::Encode { format: "JSON", reason: error.to_string() })
 }
 
-/// YAML by way of JSON, so that the two agree on names and on numbers as strings.
 fn yaml<T: Serialize>(value: &T) -> Result<String, Failure> {
-    let encode = |reason: String| Failure::Encode { format: "YAML", reason };
-    let value = serde_json::to_value(value).map_err(|error| encode(error.to_string()))?;
-    let mut text = serde_saphyr::to_string(&value).map_err(|error| encode(error.to_string()))?;
+    let mut text = serde_saphyr::to_string(value)
+        .map_err(|error| Failure::Encode { format: "YAML", reason: error.to_string() })?;
     if !text.ends_with('\n') {
         text.push('\n');
     }
