@@ -3,6 +3,8 @@
 use std::fmt;
 use std::ops::Range;
 
+use super::node::Place;
+
 /// A second place in the file that an error is about: where the other object stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OtherPlace {
@@ -33,6 +35,13 @@ pub struct SiteError {
     pub help: String,
     /// The other object, if it stands in the same file.
     pub other: Option<OtherPlace>,
+}
+
+impl SiteError {
+    pub(super) fn at(place: &Place, code: &'static str, message: String, help: String) -> Self {
+        let Place { line, column, span } = place.clone();
+        Self { line, column, span, code, message, help, other: None }
+    }
 }
 
 /// All errors of a site file, in the order of their places. Its display shows each with file, line,
@@ -91,7 +100,8 @@ impl SiteErrors {
             .collect();
         let carets = "^".repeat(marked);
         writeln!(f, "{number} | {text}")?;
-        writeln!(f, "{gutter} | {indent}{carets} {label}")
+        let label = if label.is_empty() { String::new() } else { format!(" {label}") };
+        writeln!(f, "{gutter} | {indent}{carets}{label}")
     }
 }
 

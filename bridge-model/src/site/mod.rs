@@ -1,24 +1,30 @@
 //! The site file: YAML or JSON text to a topology and back.
+//!
+//! Reading goes in three steps, so that all errors come at once: text to a tree of values with their
+//! places (`node`), tree to objects (`document`, `object`, `values`), objects to a topology that
+//! keeps the limits ([`Topology::check`]), whose errors are shown where the objects stand.
 
+mod document;
 mod emit;
 mod error;
+mod node;
+mod object;
+mod values;
 
 pub use emit::to_yaml;
 pub use error::{OtherPlace, SiteError, SiteErrors};
 
 use crate::topology::Topology;
 
-/// Reads a site file. Every error is found at once: syntax, unknown keys, values, and the limits of
-/// [`Topology::check`]. `source_name` stands before line and column in the messages.
+/// Reads a site file. Every error is found at once: unknown keys, values, and the limits of
+/// [`Topology::check`]; only a text that is not YAML at all ends at its first error. `source_name`
+/// stands before line and column in the messages.
 pub fn parse(source_name: &str, text: &str) -> Result<Topology, SiteErrors> {
-    let error = SiteError {
-        line: 1,
-        column: 1,
-        span: 0..text.len().min(1),
-        code: "not_yet",
-        message: "site files are not read yet".to_owned(),
-        help: "come back later".to_owned(),
-        other: None,
-    };
-    Err(SiteErrors::new(source_name, text, vec![error]))
+    let all = |errors| SiteErrors::new(source_name, text, errors);
+    let root = node::read(text).map_err(|error| all(vec![*error]))?;
+    let document::Document { topology, errors, .. } = document::Document::read(&root);
+    if errors.is_empty() { Ok(topology) } else { Err(all(errors)) }
 }
+
+#[cfg(test)]
+mod tests;
