@@ -259,14 +259,17 @@ const MAX_MTU: u32 = 9216;
 /// The smallest MTU that carries IPv4 (RFC 791).
 const MIN_MTU: u32 = 68;
 const DEFAULT_MTU: u16 = 1500;
+/// DPDK's tap driver blocks on longer frames.
+const MAX_TAP_MTU: u16 = 1500;
 
 pub(super) fn read(
     fields: &Fields<'_, '_>,
     name: ObjectName,
     claims: &mut Claims,
 ) -> Option<Interface> {
-    let mtu = fields.number("mtu", MIN_MTU..=MAX_MTU);
-    let mtu = mtu.map_or(DEFAULT_MTU, |at| u16::try_from(at.value).unwrap_or(DEFAULT_MTU));
+    let asked = fields.number("mtu", MIN_MTU..=MAX_MTU);
+    let mtu =
+        asked.as_ref().map_or(DEFAULT_MTU, |at| u16::try_from(at.value).unwrap_or(DEFAULT_MTU));
     let Some(kind) = fields.text("kind", &kinds_help()) else {
         if !fields.has("kind") {
             let message = format!("interfaces.{name} has no kind");
@@ -295,6 +298,13 @@ pub(super) fn read(
         }
     };
     fields.refuse_the_rest();
+    if let (Some(Kind::Tap { .. }), Some(asked)) = (&read, asked)
+        && mtu > MAX_TAP_MTU
+    {
+        let message = format!("interfaces.{name}.mtu: {mtu} is more than a tap carries");
+        let help = format!("write {MAX_TAP_MTU} or less, or use kind = \"af_packet\" on a veth");
+        fields.error(asked.span, message, help);
+    }
     read.map(|kind| Interface { name, mtu, kind })
 }
 

@@ -57,10 +57,8 @@ fn af_packet_carries_jumbo_frames_when_the_node_file_says_so() {
 fn tap_makes_kernel_interfaces_and_carries_frames_between_them() {
     enter_new_netns();
     let folder = tempfile::tempdir().unwrap();
-    let node = node(
-        folder.path(),
-        "[interfaces.vm1]\nkind = \"tap\"\n[interfaces.vm2]\nkind = \"tap\"\nmtu = 9000\n",
-    );
+    let node =
+        node(folder.path(), "[interfaces.vm1]\nkind = \"tap\"\n[interfaces.vm2]\nkind = \"tap\"\n");
 
     let mut started = start(&node);
 
@@ -95,7 +93,10 @@ fn virtio_user_finds_a_vhost_user_of_the_same_node_file_whatever_the_order() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("vm1.sock");
     let section = |name, kind| {
-        format!("[interfaces.{name}]\nkind = \"{kind}\"\nsocket = \"{}\"\n", socket.display())
+        format!(
+            "[interfaces.{name}]\nkind = \"{kind}\"\nsocket = \"{}\"\nmtu = 9000\n",
+            socket.display()
+        )
     };
     let text = section("guest", "virtio-user") + &section("vm1", "vhost-user");
     let node = node(folder.path(), &text);
@@ -103,7 +104,7 @@ fn virtio_user_finds_a_vhost_user_of_the_same_node_file_whatever_the_order() {
     let mut started = start(&node);
 
     cross(&mut started.running, 0, 1, &frame(7, 60));
-    cross(&mut started.running, 1, 0, &frame(8, 1514));
+    cross(&mut started.running, 1, 0, &frame(8, 9014));
     let names: Vec<_> = started.running.interfaces.iter().map(|i| i.name.as_str()).collect();
     assert_eq!(names, ["guest", "vm1"], "the order of the node file is the order of ids");
 }
