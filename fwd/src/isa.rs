@@ -1,11 +1,10 @@
-//! The one instruction that the pipeline needs and that has no safe form. (Whole bursts per
+//! The two instructions that the data plane needs and that have no safe form. (Whole bursts per
 //! instruction set are [`crate::mac::Isa::run`].)
-#![allow(unsafe_code, reason = "a prefetch has no safe form")]
+#![allow(unsafe_code, reason = "neither a prefetch nor the time stamp counter has a safe form")]
 
 /// Asks the cache for the line that `bytes` begins in.
 #[inline(always)]
-#[expect(clippy::inline_always, reason = "one instruction")]
-pub(crate) fn prefetch_octet(bytes: &[u8]) {
+pub fn prefetch_octet(bytes: &[u8]) {
     #[cfg(all(target_arch = "x86_64", not(loom), not(miri)))]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
@@ -15,4 +14,14 @@ pub(crate) fn prefetch_octet(bytes: &[u8]) {
     }
     #[cfg(not(all(target_arch = "x86_64", not(loom), not(miri))))]
     let _ = bytes;
+}
+
+/// The processor's time stamp counter, read after everything before it has finished. For
+/// measurements and for the clock that workers pass in.
+#[cfg(all(target_arch = "x86_64", not(loom), not(miri)))]
+#[inline(always)]
+pub fn time_stamp() -> u64 {
+    let mut processor = 0;
+    // SAFETY: every x86_64 processor that this runs on has RDTSCP; it writes to `processor` only.
+    unsafe { std::arch::x86_64::__rdtscp(&raw mut processor) }
 }

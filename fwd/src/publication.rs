@@ -27,7 +27,7 @@ pub(crate) struct Installed {
 }
 
 impl Installed {
-    fn new(image: &Arc<Image>) -> Box<Self> {
+    fn boxed(image: &Arc<Image>) -> Box<Self> {
         Box::new(Self { image: Arc::clone(image), storm: StormBuckets::new(&image.storms) })
     }
 }
@@ -65,7 +65,7 @@ pub fn publication(workers: usize, first: &Arc<Image>) -> (Publisher, Vec<ImageR
         let (outgoing, incoming) = RingBuffer::new(INBOX);
         let (returning, returned) = RingBuffer::new(OUTBOX);
         let applied = Arc::new(AtomicU64::new(first.epoch().0));
-        let current = Installed::new(first);
+        let current = Installed::boxed(first);
         let mailbox =
             Mailbox { outgoing, returned, applied: Arc::clone(&applied), out: 1, waiting: None };
         (mailbox, ImageReceiver { incoming, returning, applied, current })
@@ -117,7 +117,7 @@ impl Mailbox {
             return;
         }
         if let Some(image) = self.waiting.take() {
-            match self.outgoing.push(Installed::new(&image)) {
+            match self.outgoing.push(Installed::boxed(&image)) {
                 Ok(()) => self.out += 1,
                 Err(_) => self.waiting = Some(image),
             }
@@ -141,7 +141,8 @@ impl ImageReceiver {
         // Only take an image when there is room to return the current one.
         while !self.returning.is_full() {
             let Ok(next) = self.incoming.pop() else { break };
-            let old = std::mem::replace(&mut self.current, next);
+            let mut old = std::mem::replace(&mut self.current, next);
+            self.current.storm.adopt(&mut old.storm);
             changed = true;
             if let Err(rtrb::PushError::Full(old)) = self.returning.push(old) {
                 // Unreachable: this end is the only producer, and it saw room above.

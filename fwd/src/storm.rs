@@ -9,6 +9,8 @@
 
 use bridge_model::compile::{StormLimits, StormRate};
 
+use crate::counters::PortSlot;
+
 /// What kind of flooded traffic a bucket limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -48,17 +50,23 @@ impl Rate {
 /// The limits of one port.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct StormImage {
+    port: PortSlot,
     whole: [Rate; KINDS],
     per_vid: [Rate; KINDS],
 }
 
 impl StormImage {
-    pub(crate) fn new(whole: &StormLimits, per_vid: &StormLimits, ticks_per_second: u64) -> Self {
+    pub(crate) fn new(
+        port: PortSlot,
+        whole: &StormLimits,
+        per_vid: &StormLimits,
+        ticks_per_second: u64,
+    ) -> Self {
         let rates = |limits: &StormLimits| {
             [limits.broadcast, limits.multicast, limits.unknown_unicast]
                 .map(|rate| Rate::new(rate, ticks_per_second))
         };
-        Self { whole: rates(whole), per_vid: rates(per_vid) }
+        Self { port, whole: rates(whole), per_vid: rates(per_vid) }
     }
 
     pub(crate) fn is_unlimited(&self) -> bool {
@@ -102,7 +110,11 @@ struct PortBuckets {
 
 /// The buckets of all ports of an image that have limits; index as in the image's storms.
 #[derive(Debug, Default)]
-pub(crate) struct StormBuckets(Box<[PortBuckets]>);
+pub(crate) struct StormBuckets {
+    ports: Box<[PortBuckets]>,
+    /// Ports ascending, each with its index.
+    order: Box<[(PortSlot, u16)]>,
+}
 
 impl StormBuckets {
     /// Full buckets for these limits. Allocates: for the control side.
@@ -112,7 +124,26 @@ impl StormBuckets {
             per_vid: if storm.has_per_vid() { vec![Default::default(); 4096] } else { Vec::new() }
                 .into(),
         };
-        Self(storms.iter().map(port).collect())
+        let mut order: Vec<_> = storms.iter().map(|storm| storm.port).zip(0..).collect();
+        order.sort_unstable();
+        Self { ports: storms.iter().map(port).collect(), order: order.into() }
+    }
+
+    /// Continues with the buckets of `old` for every port that both have, so that a change of the
+    /// configuration does not fill them. No allocation; the time is that of one pass over the ports.
+    pub(crate) fn adopt(&mut self, old: &mut Self) {
+        let mut before = old.order.iter().peekable();
+        for (port, index) in &self.order {
+            while before.next_if(|(other, _)| other < port).is_some() {}
+            let Some((_, other)) = before.next_if(|(other, _)| other == port) else { continue };
+            let pair = (self.ports.get_mut(usize::from(*index)), old.ports.get_mut(usize::from(*other)));
+            if let (Some(new), Some(old)) = pair {
+                new.whole = old.whole;
+                if !new.per_vid.is_empty() && !old.per_vid.is_empty() {
+                    std::mem::swap(&mut new.per_vid, &mut old.per_vid);
+                }
+            }
+        }
     }
 
     /// Spends a token of the port and one of the VID, if both have one; else none.
@@ -125,7 +156,7 @@ impl StormBuckets {
         now: u64,
     ) -> bool {
         let index = usize::from(index);
-        let (Some(storm), Some(buckets)) = (storms.get(index), self.0.get_mut(index)) else {
+        let (Some(storm), Some(buckets)) = (storms.get(index), self.ports.get_mut(index)) else {
             return true;
         };
         let kind = kind as usize;
@@ -172,7 +203,7 @@ mod tests {
 
     #[test]
     fn a_burst_passes_then_the_rate_and_a_pause_refills_no_more_than_the_burst() {
-        let image = [StormImage::new(&limit(10, 5), &StormLimits::default(), HZ)];
+        let image = [StormImage::new(PortSlot(1), &limit(10, 5), &StormLimits::default(), HZ)];
         let mut state = StormBuckets::new(&image);
         assert_eq!(admitted(&image, &mut state, 0, 0), 5);
         assert_eq!(admitted(&image, &mut state, 0, 99), 0);
@@ -183,7 +214,7 @@ mod tests {
 
     #[test]
     fn other_kinds_are_not_limited() {
-        let image = [StormImage::new(&limit(1, 1), &StormLimits::default(), HZ)];
+        let image = [StormImage::new(PortSlot(1), &limit(1, 1), &StormLimits::default(), HZ)];
         let mut state = StormBuckets::new(&image);
         assert!((0..50).all(|_| state.admit(&image, 0, StormKind::Multicast, 0, 0)));
         assert!((0..50).all(|_| state.admit(&image, 0, StormKind::UnknownUnicast, 0, 0)));
@@ -191,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_refused_frame_spends_neither_the_ports_token_nor_the_vids() {
-        let image = [StormImage::new(&limit(1, 10), &limit(1, 3), HZ)];
+        let image = [StormImage::new(PortSlot(1), &limit(1, 10), &limit(1, 3), HZ)];
         let mut state = StormBuckets::new(&image);
         assert_eq!(admitted(&image, &mut state, 7, 0), 3);
         assert_eq!(admitted(&image, &mut state, 8, 0), 3);
@@ -201,5 +232,25 @@ mod tests {
         // VID 11 has not paid for what the port refused.
         assert_eq!(admitted(&image, &mut state, 11, 0), 0);
         assert_eq!(admitted(&image, &mut state, 11, 10_000), 3);
+    }
+
+    #[test]
+    fn a_new_image_continues_with_the_old_buckets_of_the_same_port() {
+        let none = StormLimits::default();
+        let port = |slot, burst| StormImage::new(PortSlot(slot), &limit(1, burst), &none, HZ);
+        let before = [port(9, 5), port(2, 5)];
+        let mut old = StormBuckets::new(&before);
+        for _ in 0..3 {
+            assert!(old.admit(&before, 1, StormKind::Broadcast, 0, 0));
+        }
+        let after = [port(2, 5), port(3, 5), port(9, 5)];
+        let mut new = StormBuckets::new(&after);
+        new.adopt(&mut old);
+        let left = |state: &mut StormBuckets, index| {
+            (0..100).filter(|_| state.admit(&after, index, StormKind::Broadcast, 0, 0)).count()
+        };
+        assert_eq!(left(&mut new, 0), 2);
+        assert_eq!(left(&mut new, 1), 5);
+        assert_eq!(left(&mut new, 2), 5);
     }
 }

@@ -1,6 +1,6 @@
 //! Tables in, image out.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bridge_model::compile::{
@@ -142,22 +142,24 @@ impl Image {
 
 impl Builder<'_> {
     fn ports(&mut self, slots: &mut CounterSlots) -> Result<(), ImageError> {
-        let trunks: BTreeMap<PortId, ()> = self
+        let trunks: BTreeSet<PortId> = self
             .tables
             .interfaces
             .iter()
             .filter(|interface| matches!(interface.tagged, TaggedClasses::Trunk { .. }))
-            .filter_map(|interface| interface.tagged_port.map(|port| (port, ())))
+            .filter_map(|interface| interface.tagged_port)
             .collect();
         for (index, port) in self.tables.ports.iter().enumerate() {
             let id =
                 u16::try_from(index).map_err(|_| too_many("ports", self.tables.ports.len()))?;
-            let block = if trunks.contains_key(&PortId(id)) {
+            let block = if trunks.contains(&PortId(id)) {
                 slots.trunk(&port.name)
             } else {
                 crate::counters::TrunkBlock::UNATTRIBUTED
             };
-            let storm = StormImage::new(&port.storm, &port.storm_per_vid, self.ticks_per_second);
+            let slot = slots.port(Owner::Port(port.name.clone()));
+            let (whole, per_vid) = (&port.storm, &port.storm_per_vid);
+            let storm = StormImage::new(slot, whole, per_vid, self.ticks_per_second);
             let storm = if storm.is_unlimited() {
                 0
             } else {
@@ -166,7 +168,7 @@ impl Builder<'_> {
                     .map_err(|_| too_many("ports with storm control", self.storms.len()))?
             };
             self.ports.push(PortFacts {
-                slot: slots.port(Owner::Port(port.name.clone())),
+                slot,
                 storm,
                 drops_over_limit: port.mac_limit.is_some_and(|limit| limit.over == OverLimit::Drop),
                 vid_base: u32::from(block.0) << 12,
@@ -300,12 +302,10 @@ impl Builder<'_> {
         for vid in &relay.vids {
             vids[usize::from(vid.get() / 64) & 63] |= 1 << (vid.get() % 64);
         }
-        Ok(RelayImage {
-            interface: relay.interface,
-            port: facts.slot,
-            vid_base: facts.vid_base,
-            vids,
-        })
+        let mut to = MemberImage::new(relay.interface, facts.slot, Push::NONE);
+        to.mtu = self.tables.interfaces[relay.interface.index()].mtu;
+        to.vid_counter = facts.vid_base;
+        Ok(RelayImage { to, vids })
     }
 
     fn fid(&mut self, fid: &FidTable) -> Result<FidImage, ImageError> {

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bridge_model::compile::{MacLimit, ReservedAction};
-use bridge_model::types::{Epoch, Fid, InterfaceId, MemberId, Revision, VlanId};
+use bridge_model::types::{Epoch, Fid, InterfaceId, MemberId, Revision};
 
 use crate::counters::PortSlot;
 use crate::live::Live;
@@ -119,18 +119,16 @@ pub(crate) struct ReservedImage {
 /// A trunk that control frames are passed on to.
 #[derive(Debug)]
 pub(crate) struct RelayImage {
-    pub(crate) interface: InterfaceId,
-    pub(crate) port: PortSlot,
-    /// Index of its per-VID counter of VID 0.
-    pub(crate) vid_base: u32,
+    /// The trunk as a member that nothing is pushed for; its counter is that of VID 0.
+    pub(crate) to: MemberImage,
     /// A bit for each VID that it carries.
     pub(crate) vids: Box<[u64; 64]>,
 }
 
 impl RelayImage {
-    pub(crate) fn carries(&self, vid: VlanId) -> bool {
-        let vid = vid.get();
-        self.vids[usize::from(vid / 64) & 63] >> (vid % 64) & 1 != 0
+    /// Whether a frame with this VID goes there; 0, untagged, goes everywhere.
+    pub(crate) fn carries(&self, vid: u16) -> bool {
+        vid == 0 || self.vids[usize::from(vid / 64) & 63] >> (vid % 64) & 1 != 0
     }
 }
 

@@ -30,6 +30,7 @@ use crate::mac::{
     Statistics, TableError, Verdict,
 };
 use limits::Limits;
+pub use retired::Released;
 use retired::Retired;
 
 /// Events taken from one worker's ring in one turn, at most.
@@ -70,7 +71,7 @@ pub struct Turn {
     /// Entries that aged out or became void.
     pub removed: u64,
     /// Numbers that no entry uses any more: for the numbering to hand out again.
-    pub released: Option<(Vec<(Fid, MemberId)>, Vec<Fid>)>,
+    pub released: Option<Released>,
     /// The MAC table has grown: build an image from the same tables, install and publish it.
     pub rebuild: bool,
 }

@@ -17,6 +17,15 @@ enum Phase {
     Sweeping,
 }
 
+/// Numbers that no entry of the MAC table holds any more.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Released {
+    /// Members of learning domains.
+    pub members: Vec<(Fid, MemberId)>,
+    /// Whole learning domains.
+    pub fids: Vec<Fid>,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Retired {
     members: Vec<(Fid, MemberId)>,
@@ -41,7 +50,7 @@ impl Retired {
     }
 
     /// A sweep is complete and the next one begins: what can be released.
-    pub(super) fn sweep_completed(&mut self) -> Option<(Vec<(Fid, MemberId)>, Vec<Fid>)> {
+    pub(super) fn sweep_completed(&mut self) -> Option<Released> {
         match self.phase {
             Phase::InUse => None,
             Phase::Quiesced => {
@@ -50,8 +59,9 @@ impl Retired {
             }
             Phase::Sweeping => {
                 self.phase = Phase::Quiesced;
-                let released = (std::mem::take(&mut self.members), std::mem::take(&mut self.fids));
-                (!(released.0.is_empty() && released.1.is_empty())).then_some(released)
+                let members = std::mem::take(&mut self.members);
+                let fids = std::mem::take(&mut self.fids);
+                (!(members.is_empty() && fids.is_empty())).then_some(Released { members, fids })
             }
         }
     }

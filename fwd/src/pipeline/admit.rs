@@ -58,8 +58,8 @@ impl Parsed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Control {
     pub(crate) action: ReservedAction,
-    /// The VLAN that it is about, if it is tagged with one.
-    pub(crate) vid: Option<VlanId>,
+    /// The VID of its outer tag, whatever it is; 0 without.
+    pub(crate) vid: u16,
     pub(crate) tagged: bool,
 }
 
@@ -126,14 +126,20 @@ fn control(
         _ if is_stp && tagged => ReservedAction::Drop(DropReason::BpduTagged),
         _ => action,
     };
-    match action {
-        ReservedAction::Drop(reason) => Admission::Drop { reason, tagged },
-        _ => {
-            let vid = outer.and_then(|tag| VlanId::new(tag.vid_raw()).ok());
-            Admission::Control(Control { action, vid, tagged })
-        }
+    if let ReservedAction::Drop(reason) = action {
+        return Admission::Drop { reason, tagged };
     }
+    let vid = outer.map_or(0, VlanTag::vid_raw);
+    Admission::Control(Control { action, vid, tagged })
 }
+
+/// Reasons that come before a look at the VID: no port to look for it at, or no tag of ours.
+const WHATEVER_THE_VID: [DropReason; 4] = [
+    DropReason::AdminDown,
+    DropReason::PortUnbound,
+    DropReason::RxLinkDown,
+    DropReason::BadTpid,
+];
 
 struct Classified {
     word: ClassWord,
@@ -164,10 +170,8 @@ fn classify(
         }
         OtherTags::Transparent { .. } => Err(DropReason::VlanReserved),
         OtherTags::All(word) => {
-            let administrative =
-                [DropReason::AdminDown, DropReason::PortUnbound, DropReason::RxLinkDown];
             match (word.kind(), outer.vid_raw()) {
-                (ClassKind::Drop(reason), _) if administrative.contains(&reason) => Err(reason),
+                (ClassKind::Drop(reason), _) if WHATEVER_THE_VID.contains(&reason) => Err(reason),
                 (_, 0) => forward(interface.untagged, outer.tci, 4),
                 (_, 4095) => Err(DropReason::VlanReserved),
                 _ => forward(word, outer.tci, 4),
@@ -186,7 +190,7 @@ fn stacked(
     let inner = inner.filter(|tag| tag.tpid == Tpid::CTag).ok_or(DropReason::VlanUnknown)?;
     let table = image.stacks.get(usize::from(table)).ok_or(DropReason::VlanUnknown)?;
     match inner.vid_raw() {
-        0 => Err(DropReason::VlanUnknown),
+        0 | 4095 => Err(DropReason::VlanUnknown),
         vid => forward(table[usize::from(vid)], outer.tci, 8),
     }
 }

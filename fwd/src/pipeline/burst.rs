@@ -78,7 +78,7 @@ impl<I: Io> Burst for Job<'_, I> {
             for (index, control) in take_control(self.scratch, self.frames.len()) {
                 let frame = self.frames.remove(index);
                 let origin = origin(interface.port(control.tagged).0);
-                self.punt.control(self.egress, self.io, interface, frame, control, origin);
+                self.punt.control(self.egress, self.io, interface, (frame, control), origin);
             }
         }
 

@@ -6,6 +6,7 @@ use rtrb::Producer;
 
 use super::admit::Control;
 use super::egress::{Egress, Origin};
+use super::rewrite;
 use crate::events::{self, PuntFrame};
 use crate::frame::{Frame, Io};
 use crate::image::InterfaceImage;
@@ -44,8 +45,7 @@ impl Punt {
         egress: &mut Egress<I::Frame>,
         io: &mut I,
         interface: &InterfaceImage,
-        frame: I::Frame,
-        control: Control,
+        (frame, control): (I::Frame, Control),
         origin: Origin,
     ) {
         if !self.admit(origin) {
@@ -121,21 +121,21 @@ fn relay<I: Io>(
     control: Control,
     origin: Origin,
 ) {
-    let vid = control.vid.map_or(0, |vid| u32::from(vid.get()));
-    let targets = interface.reserved.relay.iter().filter(|to| {
-        to.interface != origin.interface && control.vid.is_none_or(|vid| to.carries(vid))
-    });
+    let targets = interface.reserved.relay.iter().filter(|to| to.carries(control.vid));
     let mut pending = None;
     for to in targets {
-        let to = (to.interface, to.port, to.vid_base | vid);
-        if let Some(to) = pending.replace(to)
-            && let Some(copy) = egress.copy(io, &frame, origin)
+        if let Some(to) = pending.replace(&to.to)
+            && let Some(copy) = egress.copy(io, &frame, to, origin)
         {
-            egress.ahead(io, copy, to, origin.now);
+            egress.ahead(io, copy, (to, control.vid), origin.now);
         }
     }
     match pending {
-        Some(to) => egress.ahead(io, frame, to, origin.now),
+        Some(to) if !rewrite::fits(&frame, 0, to) => {
+            let egress_port = Origin { port: to.port, interface: to.interface(), ..origin };
+            egress.drop(io, frame, DropReason::MtuExceeded, egress_port);
+        }
+        Some(to) => egress.ahead(io, frame, (to, control.vid), origin.now),
         None => egress.drop(io, frame, DropReason::BpduNoRelay, origin),
     }
 }

@@ -144,9 +144,11 @@ impl<F: Frame> Egress<F> {
         &mut self,
         io: &mut I,
         frame: F,
-        (interface, port, vid_counter): (InterfaceId, PortSlot, u32),
+        (to, vid): (&MemberImage, u16),
         now: u64,
     ) {
+        let (interface, port) = (to.interface(), to.port);
+        let vid_counter = to.vid_counter | u32::from(vid);
         let note = Note { vid_counter, port, octets: octets(&frame) };
         let Some(bin) = self.bins.get_mut(interface.index()) else {
             return self.drop(io, frame, DropReason::TxLinkDown, Origin { interface, port, now });
@@ -227,9 +229,15 @@ impl<F: Frame> Egress<F> {
         &mut self,
         io: &mut I,
         frame: &F,
+        to: &MemberImage,
         origin: Origin,
     ) -> Option<F> {
         self.counters.copied(1);
+        if !rewrite::fits(frame, 0, to) {
+            let egress = Origin { port: to.port, interface: to.interface(), ..origin };
+            self.count_drop(frame, DropReason::MtuExceeded, egress);
+            return None;
+        }
         let copy = io.copy(frame);
         if copy.is_none() {
             self.count_drop(frame, DropReason::NoBuffer, origin);

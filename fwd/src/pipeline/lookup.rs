@@ -31,14 +31,16 @@ pub(crate) fn destination<K: Kernel>(
     key: Hashed,
     group: u16,
 ) -> Destination {
+    // A station that talks to itself is where it sends from, learned or not.
+    if parsed.dst == parsed.src {
+        return Destination::Drop(DropReason::Hairpin);
+    }
     let fid = image.fid(parsed.class.fid());
     let known = image.mac.find(kernel, key).map(|hit| hit.member());
     let Some((number, member)) =
         known.and_then(|number| image.member(fid, number).map(|member| (number, member)))
     else {
-        // A station that talks to itself is where it sends from, learned or not yet.
-        let itself = parsed.dst == parsed.src;
-        return if itself { Destination::Drop(DropReason::Hairpin) } else { Destination::Unknown };
+        return Destination::Unknown;
     };
     if number == parsed.class.member() {
         return Destination::Drop(DropReason::Hairpin);
@@ -74,8 +76,8 @@ pub(crate) fn judge(
     let (fid, member) = (parsed.class.fid(), parsed.class.member());
     let fid_image = image.fid(fid);
     // An entry whose member is retired is void: as good as none.
-    let valid = hit.and_then(|hit| image.member(fid_image, hit.member()).map(|at| (hit, at)));
-    if let Some((hit, _)) = valid {
+    let valid = hit.filter(|hit| image.member(fid_image, hit.member()).is_some());
+    if let Some(hit) = valid {
         if hit.member() == member {
             return Source::Same;
         }
@@ -84,14 +86,13 @@ pub(crate) fn judge(
         }
     }
     let (slot, port_drops) = interface.port(parsed.tagged);
-    // A move within the domain does not add to it, and one within the port does not add to that.
+    // A move within the domain does not add to it.
     let fid_full = valid.is_none() && image.live.fid_is_full(fid);
-    let moves_in = valid.is_none_or(|(_, at)| at.port != slot);
-    let port_full = moves_in && image.live.port_is_full(slot);
+    let port_full = image.live.port_is_full(slot);
     if fid_full && fid_image.drops_over_limit || port_full && port_drops {
         return Source::Drop(DropReason::MacLimit);
     }
-    if fid_full || port_full || moves_in && image.live.port_is_unfair(slot) {
+    if fid_full || port_full || valid.is_none() && image.live.port_is_unfair(slot) {
         return Source::Limited;
     }
     hit.map_or(Source::New, |hit| Source::Moved { from: hit.member() })

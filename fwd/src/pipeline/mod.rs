@@ -28,6 +28,7 @@ use rtrb::Producer;
 use crate::counters::{CounterWriter, PortSlot};
 use crate::events::{DropSample, PuntFrame};
 use crate::frame::{Frame, FrameBurst, Io};
+use crate::image::{MemberImage, Push};
 use crate::mac::{Isa, LearnEvent};
 use crate::publication::ImageReceiver;
 
@@ -140,7 +141,8 @@ impl<F: Frame> Worker<F> {
         frame: F,
     ) {
         self.egress.counters.originated();
-        self.egress.ahead(io, frame, (interface, port, 0), self.now);
+        let to = MemberImage::new(interface, port, Push::NONE);
+        self.egress.ahead(io, frame, (&to, 0), self.now);
     }
 
     /// Whether no frame waits in this worker.

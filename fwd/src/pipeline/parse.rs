@@ -23,8 +23,7 @@ pub(crate) fn parse(interface: &InterfaceImage, frame: &[u8]) -> Option<Parsed> 
     let ether_type = u32::from(u16::from_be_bytes([t0, t1]));
     let octets = u32::try_from(frame.len()).unwrap_or(u32::MAX);
     let prefix = dst >> 24;
-    let special = RESERVED_PREFIXES.contains(&prefix) | (src >> 40 & 1 != 0) | (src == 0);
-    if special {
+    if RESERVED_PREFIXES.contains(&prefix) || src >> 40 & 1 != 0 || src == 0 {
         return None;
     }
     let parsed = if ether_type == interface.tpid {

@@ -11,7 +11,7 @@ const SLOTS: usize = 4096;
 
 /// The filter of one worker: 64 KiB, touched only by frames of unknown stations.
 #[derive(Debug)]
-pub(super) struct Recent(Box<[Report; SLOTS]>);
+pub(super) struct Recent(Box<[Report]>);
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Report {
@@ -22,28 +22,31 @@ struct Report {
 
 impl Recent {
     pub(super) fn new() -> Self {
-        Self(Box::new([Report::default(); SLOTS]))
+        Self(vec![Report::default(); SLOTS].into())
     }
 
-    fn slot(&mut self, key: u64) -> &mut Report {
+    fn slot(&mut self, key: u64) -> Option<&mut Report> {
         // Fibonacci hashing. A collision costs a report too many, never one too few.
         let index = key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - SLOTS.ilog2());
-        &mut self.0[usize::try_from(index).unwrap_or(0) & (SLOTS - 1)]
+        self.0.get_mut(usize::try_from(index).unwrap_or(0))
     }
 
     /// Whether the learner has yet to handle this very report.
     #[inline]
     pub(super) fn contains(&mut self, fid: Fid, mac: u64, member: MemberId, turn: u32) -> bool {
         let key = u64::from(fid.0) << 48 | mac;
-        let report = self.slot(key);
-        report.key == key && report.member == member.0 && turn.wrapping_sub(report.turn) < 2
+        self.slot(key).is_some_and(|report| {
+            report.key == key && report.member == member.0 && turn.wrapping_sub(report.turn) < 2
+        })
     }
 
     /// Notes a report.
     #[inline]
     pub(super) fn insert(&mut self, fid: Fid, mac: u64, member: MemberId, turn: u32) {
         let key = u64::from(fid.0) << 48 | mac;
-        *self.slot(key) = Report { key, member: member.0, turn };
+        if let Some(slot) = self.slot(key) {
+            *slot = Report { key, member: member.0, turn };
+        }
     }
 }
 

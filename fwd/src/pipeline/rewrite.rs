@@ -1,6 +1,8 @@
 //! Taking tags off and putting tags on.
 
-use bridge_model::wire::ethernet::{ADDRESSES_LEN, HEADER_LEN, MIN_FRAME_LEN, TAG_LEN};
+use bridge_model::wire::ethernet::{
+    ADDRESSES_LEN, HEADER_LEN, MAX_TAGS, MIN_FRAME_LEN, TAG_LEN,
+};
 
 use crate::frame::Frame;
 use crate::image::MemberImage;
@@ -17,19 +19,17 @@ pub(crate) fn fits<F: Frame>(frame: &F, pop: usize, to: &MemberImage) -> bool {
 
 #[inline(never)]
 fn fits_without_tags(frame: &[u8], pop: usize, after: usize, to: &MemberImage) -> bool {
-    let mut tags = to.push.count();
-    let mut offset = ADDRESSES_LEN + pop;
-    while tags < bridge_model::wire::ethernet::MAX_TAGS
-        && matches!(frame.get(offset..offset + 2), Some([0x81, 0x00] | [0x88, 0xa8]))
-    {
-        tags += 1;
-        offset += TAG_LEN;
-    }
+    // Of the tags that came in two count, those taken off among them.
+    let kept = (ADDRESSES_LEN + pop..ADDRESSES_LEN + MAX_TAGS * TAG_LEN)
+        .step_by(TAG_LEN)
+        .take_while(|at| matches!(frame.get(*at..at + 2), Some([0x81, 0x00] | [0x88, 0xa8])))
+        .count();
+    let tags = (to.push.count() + kept).min(MAX_TAGS);
     after <= usize::from(to.mtu) + HEADER_LEN + tags * TAG_LEN
 }
 
 /// Replaces `pop` octets of tags by those of `to`, with PCP and DEI from `tci`, and pads a frame
-/// that lost a tag. False if there is no headroom; the frame is then as it was.
+/// that became shorter. False if there is no headroom; the frame is then as it was.
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "compiled for each instruction set with the burst")]
 pub(crate) fn rewrite<F: Frame>(frame: &mut F, pop: usize, tci: u16, to: &MemberImage) -> bool {
@@ -58,7 +58,7 @@ pub(crate) fn rewrite<F: Frame>(frame: &mut F, pop: usize, tci: u16, to: &Member
             if let Some(head) = frame.bytes_mut().first_chunk_mut::<{ ADDRESSES_LEN + 4 }>() {
                 head[ADDRESSES_LEN..].copy_from_slice(&to.push.outer(tci));
             }
-            pad(frame)
+            true
         }
         _ => rewrite_any(frame, pop, tci, to),
     }
@@ -93,7 +93,7 @@ fn rewrite_any<F: Frame>(frame: &mut F, pop: usize, tci: u16, to: &MemberImage) 
     if start > 0 {
         frame.trim_front(start);
     }
-    pop == 0 || pad(frame)
+    pop <= push || pad(frame)
 }
 
 #[inline(always)]

@@ -1,0 +1,147 @@
+//! Buffers laid out as a driver's: a handle of one pointer, a metadata line, headroom, data.
+
+use fwd::frame::{Frame, FrameBurst, Io};
+
+use bridge_model::types::InterfaceId;
+use std::collections::VecDeque;
+
+const HEADROOM: u16 = 128;
+const DATA_OCTETS: usize = 2048 - 64;
+
+#[derive(Debug)]
+#[repr(C, align(64))]
+struct Buffer {
+    start: u16,
+    octets: u16,
+    segments: u16,
+    // The data begins on the next line.
+    data: Line,
+}
+
+#[derive(Debug)]
+#[repr(C, align(64))]
+struct Line([u8; DATA_OCTETS]);
+
+/// A frame in a buffer of 2 KiB; the handle is one pointer.
+#[derive(Debug)]
+pub(super) struct PoolFrame(Box<Buffer>);
+
+impl PoolFrame {
+    pub(super) fn new() -> Self {
+        let data = Line([0; DATA_OCTETS]);
+        Self(Box::new(Buffer { start: HEADROOM, octets: 0, segments: 1, data }))
+    }
+
+    /// Receives a frame whose first octets are `head` and whose length is `octets`.
+    #[inline]
+    pub(super) fn receive<const N: usize>(&mut self, head: [u8; N], octets: u16) {
+        self.0.start = HEADROOM;
+        self.0.octets = octets;
+        if let Some(place) =
+            self.0.data.0.get_mut(usize::from(HEADROOM)..).and_then(|data| data.first_chunk_mut())
+        {
+            *place = head;
+        }
+    }
+
+    #[inline]
+    fn range(&self) -> std::ops::Range<usize> {
+        let start = usize::from(self.0.start);
+        start..start + usize::from(self.0.octets)
+    }
+}
+
+impl Frame for PoolFrame {
+    #[inline]
+    fn bytes(&self) -> &[u8] {
+        self.0.data.0.get(self.range()).unwrap_or_default()
+    }
+
+    #[inline]
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        let range = self.range();
+        self.0.data.0.get_mut(range).unwrap_or_default()
+    }
+
+    #[inline]
+    fn octets(&self) -> usize {
+        usize::from(self.0.octets)
+    }
+
+    #[inline]
+    fn is_contiguous(&self) -> bool {
+        self.0.segments == 1
+    }
+
+    #[inline]
+    fn prepend(&mut self, octets: usize) -> bool {
+        let Some(start) = u16::try_from(octets).ok().and_then(|o| self.0.start.checked_sub(o))
+        else {
+            return false;
+        };
+        self.0.octets += self.0.start - start;
+        self.0.start = start;
+        true
+    }
+
+    #[inline]
+    fn trim_front(&mut self, octets: usize) {
+        let octets = u16::try_from(octets).unwrap_or(u16::MAX).min(self.0.octets);
+        self.0.start += octets;
+        self.0.octets -= octets;
+    }
+
+    fn pad_to(&mut self, octets: usize) -> bool {
+        let end = self.range().end;
+        let wanted = usize::from(self.0.start) + octets;
+        match self.0.data.0.get_mut(end..wanted) {
+            Some(pad) => {
+                pad.fill(0);
+                self.0.octets = u16::try_from(octets).unwrap_or(u16::MAX);
+                true
+            }
+            None => false,
+        }
+    }
+
+    #[inline]
+    fn prefetch(&self) {
+        fwd::prefetch(&self.0.data.0[usize::from(HEADROOM)..]);
+    }
+}
+
+/// A sink that takes every buffer back, and the source's store of them.
+#[derive(Debug, Default)]
+pub(super) struct Sink {
+    pub(super) pool: VecDeque<PoolFrame>,
+    pub(super) sent: [u64; 2],
+    pub(super) released: u64,
+    /// Copies that flooding asked for: none may be made when everything is known.
+    pub(super) copies: u64,
+}
+
+impl Io for Sink {
+    type Frame = PoolFrame;
+
+    fn copy(&mut self, _: &PoolFrame) -> Option<PoolFrame> {
+        self.copies += 1;
+        None
+    }
+
+    #[inline]
+    fn transmit(&mut self, interface: InterfaceId, frames: &mut FrameBurst<PoolFrame>) {
+        if let Some(sent) = self.sent.get_mut(interface.index()) {
+            *sent += frames.len() as u64;
+        }
+        self.pool.extend(frames.drain(..));
+    }
+
+    fn link_up(&self, _: InterfaceId) -> bool {
+        true
+    }
+
+    fn release(&mut self, frames: &mut FrameBurst<PoolFrame>) {
+        self.released += frames.len() as u64;
+        self.pool.extend(frames.drain(..));
+    }
+}
