@@ -10,8 +10,8 @@ use super::values::{self, Errors};
 use crate::compile::{MacLimit, OverLimit};
 use crate::topology::{
     AccessPort, Attachment, Binding, Bridge, GatewayBridge, Host, Kind, Lag, LinkKey, ObjectRef,
-    ReservedPolicy, StaticKey, StaticMac, Topology, TopologyError, TrunkPort, Tunnel, TunnelZone,
-    VlanLink,
+    Prune, ReservedPolicy, StaticKey, StaticMac, Topology, TopologyError, TrunkPort, Tunnel,
+    TunnelZone, VlanLink,
 };
 use crate::types::{MacAddr, Name};
 
@@ -29,7 +29,8 @@ pub(super) struct Document<'n> {
 type Slot<K, V> = fn(&mut Topology) -> &mut BTreeMap<K, V>;
 
 impl<'n> Document<'n> {
-    pub(super) fn read(root: &'n Node) -> Self {
+    /// Reads the objects; they may refer to those of `base`, which they are laid over.
+    pub(super) fn read(root: &'n Node, base: &Topology) -> Self {
         let mut document = Self::default();
         let entries = match &root.value {
             Value::Map(entries) => entries.as_slice(),
@@ -51,7 +52,7 @@ impl<'n> Document<'n> {
             let help = format!("a site has: {}", all.join(", "));
             document.errors.push(SiteError::at(place, "unknown_key", message, help));
         }
-        document.check();
+        document.check(base);
         document
     }
 
@@ -119,8 +120,9 @@ impl<'n> Document<'n> {
     }
 
     /// Adds the limits that are not kept, at the places of the objects at fault.
-    fn check(&mut self) {
-        for error in self.topology.check().err().unwrap_or_default() {
+    fn check(&mut self, base: &Topology) {
+        let whole = base.merge(&self.topology, Prune::Keep);
+        for error in whole.check().err().unwrap_or_default() {
             if let TopologyError::Missing { target, .. } = &error
                 && self.incomplete.contains(&target.kind)
             {

@@ -20,9 +20,16 @@ use crate::topology::Topology;
 /// [`Topology::check`]; only a text that is not YAML at all ends at its first error. `source_name`
 /// stands before line and column in the messages.
 pub fn parse(source_name: &str, text: &str) -> Result<Topology, SiteErrors> {
+    parse_over(source_name, text, &Topology::default())
+}
+
+/// Reads a document that is to be laid over `base`: its objects may refer to those of `base`, and
+/// the limits are those of both together. Returns the objects of the document alone. What breaks a
+/// limit and stands only in `base` is left to [`Topology::check`] of the merged site.
+pub fn parse_over(source_name: &str, text: &str, base: &Topology) -> Result<Topology, SiteErrors> {
     let all = |errors| SiteErrors::new(source_name, text, errors);
     let root = node::read(text).map_err(|error| all(vec![*error]))?;
-    let document::Document { topology, errors, .. } = document::Document::read(&root);
+    let document::Document { topology, errors, .. } = document::Document::read(&root, base);
     if errors.is_empty() { Ok(topology) } else { Err(all(errors)) }
 }
 
