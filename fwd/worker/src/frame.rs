@@ -1,0 +1,82 @@
+//! A DPDK buffer as the pipeline sees it.
+
+use fwd::Frame;
+use rte_rs::Mbuf;
+
+/// A frame in a DPDK buffer. (A type of its own because neither the trait nor the buffer is ours.)
+#[derive(Debug)]
+#[repr(transparent)]
+pub struct MbufFrame(Mbuf);
+
+impl From<Mbuf> for MbufFrame {
+    #[inline]
+    fn from(mbuf: Mbuf) -> Self {
+        Self(mbuf)
+    }
+}
+
+impl AsRef<Mbuf> for MbufFrame {
+    #[inline]
+    fn as_ref(&self) -> &Mbuf {
+        &self.0
+    }
+}
+
+impl MbufFrame {
+    /// Makes an empty buffer a copy of `frame`, which lies in one part. False if it does not fit.
+    #[inline]
+    pub(crate) fn fill_from(&mut self, frame: &Self) -> bool {
+        frame.0.segments() == 1 && self.0.append(frame.0.bytes())
+    }
+}
+
+/// The pipeline asks for 4 or 8 octets, padding for at most 60.
+#[inline]
+fn narrow(octets: usize) -> u16 {
+    u16::try_from(octets).unwrap_or(u16::MAX)
+}
+
+impl Frame for MbufFrame {
+    #[inline]
+    fn bytes(&self) -> &[u8] {
+        self.0.bytes()
+    }
+
+    #[inline]
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        self.0.bytes_mut()
+    }
+
+    #[inline]
+    fn octets(&self) -> usize {
+        self.0.frame_len() as usize
+    }
+
+    #[inline]
+    fn is_contiguous(&self) -> bool {
+        self.0.segments() == 1
+    }
+
+    #[inline]
+    fn prepend(&mut self, octets: usize) -> bool {
+        self.0.prepend(narrow(octets))
+    }
+
+    #[inline]
+    fn trim_front(&mut self, octets: usize) {
+        self.0.trim_front(narrow(octets));
+    }
+
+    #[inline]
+    fn pad_to(&mut self, octets: usize) -> bool {
+        match octets.checked_sub(self.0.bytes().len()) {
+            None | Some(0) => true,
+            Some(missing) => self.0.append_zeros(narrow(missing)),
+        }
+    }
+
+    #[inline]
+    fn prefetch(&self) {
+        self.0.prefetch();
+    }
+}
