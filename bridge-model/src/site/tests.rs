@@ -269,12 +269,12 @@ fn a_site_of_4094_vlans_is_within_the_limits_of_the_reader() {
 #[test]
 fn a_document_laid_over_a_site_may_refer_to_it_and_has_to_fit_it() {
     let base = accepted("bridges: [{name: web}]\ngatewayBridges: [{name: gw}]");
-    let over = |text: &str| super::parse_over("part.yaml", text, &base);
+    let over = |text: &str| parse_over("part.yaml", text, &base);
     let link = "vlanLinks: [{gatewayBridge: gw, vid: 10, bridge: web}]";
 
     let part = over(link).unwrap();
     assert_eq!((part.vlan_links.len(), part.bridges.len()), (1, 0));
-    assert!(super::parse("part.yaml", link).is_err());
+    assert!(parse("part.yaml", link).is_err());
 
     let errors = over("vlanLinks: [{gatewayBridge: gw, vid: 10, bridge: wbe}]").unwrap_err();
     assert!(errors.to_string().contains("part.yaml:1:"), "{errors}");
