@@ -180,10 +180,12 @@ fn applied_text(applied: &ApplyResponse, before: u64) -> String {
     } else {
         format!("applied   revision {before} -> {}", applied.revision)
     };
-    let programmed = if applied.programmed {
-        format!("   programmed on every worker in {}", span(applied.elapsed.as_ref()))
-    } else {
-        String::new()
+    let programmed = match &applied.elapsed {
+        _ if !applied.programmed => String::new(),
+        Some(elapsed) if applied.revision != before => {
+            format!("   programmed on every worker in {}", span(Some(elapsed)))
+        }
+        _ => "   programmed on every worker".to_owned(),
     };
     format!("{revision}{programmed}\n")
 }

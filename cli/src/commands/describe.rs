@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Write;
 
-use proto::v1::Resource;
+use proto::v1::{ListPortsRequest, Port, Resource};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -14,7 +14,7 @@ use crate::client::Client;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::kind::Kind;
-use crate::output::{Colour, Output, Report, yes};
+use crate::output::{Colour, Output, Report, grouped, word, yes};
 
 /// Kinds whose objects refer to others, and the fields that do.
 const REFERENCES: [(Kind, &[(&str, Kind)]); 6] = [
@@ -36,6 +36,9 @@ const REFERENCES: [(Kind, &[(&str, Kind)]); 6] = [
 #[serde(rename_all = "camelCase")]
 struct Description {
     resource: Resource,
+    /// Of a port that is bound to this host: what it does right now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    port: Option<Port>,
     /// Resource names of the objects that refer to it.
     referrers: Vec<String>,
 }
@@ -55,11 +58,27 @@ pub(super) async fn run<W: Write>(
     };
     let resource = get::fetch(client, kind, &name).await?;
     let referrers = referrers(client, kind, &name).await?;
-    let description = Description { resource, referrers };
+    let port = port(client, kind, &resource.name).await?;
+    let description = Description { resource, port, referrers };
     let text = text(&description, out.colour)?;
     let names = vec![description.resource.name.clone()];
     out.report(&Report { value: &description, names, text })?;
     Ok(Exit::Ok)
+}
+
+async fn port(client: &Client, kind: Kind, name: &str) -> Result<Option<Port>, Failure> {
+    if !matches!(kind, Kind::Trunk | Kind::AccessPort) {
+        return Ok(None);
+    }
+    let mut state = client.state();
+    let request = ListPortsRequest { port: name.to_owned(), with_vlans: false };
+    let answer = client.call("read the port", state.list_ports(request)).await;
+    match answer {
+        Ok(answer) => Ok(answer.ports.into_iter().find(|port| port.name == name)),
+        // It is bound to another host, or to none.
+        Err(failure) if failure.exit() == Exit::NotFound => Ok(None),
+        Err(failure) => Err(failure),
+    }
 }
 
 async fn referrers(client: &Client, kind: Kind, name: &str) -> Result<Vec<String>, Failure> {
@@ -100,35 +119,73 @@ fn spec_value(resource: &Resource) -> Result<Value, Failure> {
 
 fn text(description: &Description, colour: Colour) -> Result<String, Failure> {
     let resource = &description.resource;
-    let mut text = format!("Name:         {}\n", resource.name);
-    if let Value::Object(fields) = spec_value(resource)? {
-        for (key, value) in fields {
-            let shown = match &value {
-                Value::String(text) if text.is_empty() => continue,
-                Value::Null => continue,
-                Value::Array(items) if items.is_empty() => continue,
-                Value::String(text) => text.clone(),
-                other => other.to_string(),
-            };
-            _ = writeln!(text, "{:<13} {shown}", format!("{key}:"));
-        }
-    }
+    let mut lines = vec![("Name".to_owned(), resource.name.clone())];
+    flatten("", &spec_value(resource)?, &mut lines);
     if let Some(status) = &resource.status {
-        _ = writeln!(
-            text,
-            "{:<13} {} (revision {})",
-            "Programmed:",
-            yes(status.programmed),
-            status.revision
-        );
-        text.push_str(if status.conditions.is_empty() { "" } else { "Conditions:\n" });
-        for condition in &status.conditions {
-            text.push_str(&condition_text(condition, colour));
-        }
+        let programmed = format!("{} (revision {})", yes(status.programmed), status.revision);
+        lines.push(("Programmed".to_owned(), programmed));
+    }
+    if let Some(port) = &description.port {
+        lines.push(("State".to_owned(), word(port.state().as_str_name(), "STATE_")));
+        let counters = port.counters.unwrap_or_default();
+        let frames = |count| format!("{} frames", grouped(count));
+        lines.push(("Received".to_owned(), frames(counters.rx_packets)));
+        lines.push(("Sent".to_owned(), frames(counters.tx_packets)));
+        lines.push(("Dropped".to_owned(), frames(port.dropped_packets)));
+        lines.push(("Stations".to_owned(), grouped(port.mac_entries)));
+    }
+    let width = lines.iter().map(|(label, _)| label.len()).max().unwrap_or(0) + 1;
+    let mut text = String::new();
+    for (label, value) in lines {
+        _ = writeln!(text, "{:<width$}  {value}", format!("{label}:"));
+    }
+    let conditions = resource.status.as_ref().map_or(&[][..], |status| &status.conditions);
+    text.push_str(if conditions.is_empty() { "" } else { "Conditions:\n" });
+    for condition in conditions {
+        text.push_str(&condition_text(condition, colour));
     }
     text.push_str(if description.referrers.is_empty() { "" } else { "Referred to by:\n" });
     for name in &description.referrers {
         _ = writeln!(text, "  {name}");
     }
     Ok(text)
+}
+
+/// The fields that are set, as lines: `stormControl.broadcast.burst` is a line of its own.
+fn flatten(path: &str, value: &Value, lines: &mut Vec<(String, String)>) {
+    let text = match value {
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                let dot = if path.is_empty() { "" } else { "." };
+                flatten(&format!("{path}{dot}{key}"), value, lines);
+            }
+            return;
+        }
+        Value::Null => return,
+        Value::Array(items) => items.iter().map(item).collect::<Vec<_>>().join(", "),
+        Value::Number(tpid) if path == "tpid" => {
+            tpid.as_u64().map_or_else(String::new, |tpid| format!("{tpid:#06x}"))
+        }
+        other => item(other),
+    };
+    if !text.is_empty() {
+        lines.push((path.to_owned(), text));
+    }
+}
+
+/// A value on one line: VID ranges as in the site file, enum values without their prefix.
+fn item(value: &Value) -> String {
+    const PREFIXES: [&str; 4] = ["ADMIN_STATE_", "POLICY_", "MODE_", "KIND_"];
+    match value {
+        Value::String(text) => match PREFIXES.iter().find(|prefix| text.starts_with(**prefix)) {
+            Some(prefix) => word(text, prefix),
+            None => text.clone(),
+        },
+        Value::Object(fields) => match (fields.get("first"), fields.get("last")) {
+            (Some(first), Some(last)) if first == last => first.to_string(),
+            (Some(first), Some(last)) => format!("{first}-{last}"),
+            _ => fields.values().map(item).collect::<Vec<_>>().join(" "),
+        },
+        other => other.to_string(),
+    }
 }

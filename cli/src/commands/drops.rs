@@ -96,7 +96,7 @@ fn table(drops: &[Drop], wide: bool) -> Table {
             drop.reason.clone(),
             drop.severity.clone(),
             drop.port.clone(),
-            grouped(drop.frames),
+            drop.frames.to_string(),
             rate(drop.frames_per_second),
         ];
         if wide {
@@ -162,13 +162,15 @@ fn accounting_text(accounting: &Accounting, colour: Colour) -> String {
         let counts =
             [line.received, line.originated, line.copied, line.sent, line.consumed, line.dropped];
         let difference = line.difference.to_string();
-        table.row([name].into_iter().chain(counts.map(grouped)).chain([difference]));
+        table.row(
+            [name].into_iter().chain(counts.map(|count| count.to_string())).chain([difference]),
+        );
     }
     let mut text = table.text();
     if !accounting.consumed.is_empty() {
         let mut consumed = Table::new(&["CONSUMED", "PORT", "FRAMES"]).right(&[2]);
         for line in &accounting.consumed {
-            consumed.row([line.protocol.clone(), line.port.clone(), grouped(line.frames)]);
+            consumed.row([line.protocol.clone(), line.port.clone(), line.frames.to_string()]);
         }
         _ = write!(text, "\n{}", consumed.text());
     }

@@ -13,7 +13,7 @@ use crate::client::Client;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{
-    Colour, Format, Output, Report, Table, Tone, grouped, rate, span, vid_ranges, word, yes,
+    Colour, Format, Output, Report, Table, Tone, rate, span, vid_ranges, word, yes,
 };
 
 /// Shows ports, interfaces or neighbours.
@@ -109,19 +109,19 @@ fn ports(ports: &[Port], wide: bool) -> Table {
             state(port.state()),
             port.bridge.clone(),
             port.interface.clone(),
-            grouped(rx_packets),
-            grouped(tx_packets),
-            grouped(port.dropped_packets),
+            rx_packets.to_string(),
+            tx_packets.to_string(),
+            port.dropped_packets.to_string(),
             rate(rates.received),
             rate(rates.sent),
-            grouped(port.mac_entries),
+            port.mac_entries.to_string(),
         ];
         if wide {
             cells.extend([
                 if port.link_up { "up" } else { "down" }.to_owned(),
                 port.mtu.to_string(),
-                grouped(rx_octets),
-                grouped(tx_octets),
+                rx_octets.to_string(),
+                tx_octets.to_string(),
                 rate(rates.dropped),
                 vid_ranges(&port.forwarding_vids),
             ]);
@@ -141,10 +141,10 @@ fn vlans(ports: &[Port]) -> Table {
                 bare(&port.name),
                 vlan.vid.to_string(),
                 yes(vlan.forwarding).to_owned(),
-                grouped(counters.rx_packets),
-                grouped(counters.tx_packets),
-                grouped(counters.rx_octets),
-                grouped(counters.tx_octets),
+                counters.rx_packets.to_string(),
+                counters.tx_packets.to_string(),
+                counters.rx_octets.to_string(),
+                counters.tx_octets.to_string(),
             ]);
         }
     }
@@ -190,18 +190,18 @@ fn interfaces(interfaces: &[Interface], wide: bool) -> Table {
             speed,
             interface.mtu.to_string(),
             interface.mac.clone(),
-            grouped(counters.rx_packets),
-            grouped(counters.tx_packets),
-            grouped(counters.rx_missed),
-            grouped(errors),
+            counters.rx_packets.to_string(),
+            counters.tx_packets.to_string(),
+            counters.rx_missed.to_string(),
+            errors.to_string(),
             interface.ports.join(","),
         ];
         if wide {
             cells.extend([
                 interface.driver.clone(),
-                grouped(counters.rx_no_buffer),
-                grouped(counters.rx_octets),
-                grouped(counters.tx_octets),
+                counters.rx_no_buffer.to_string(),
+                counters.rx_octets.to_string(),
+                counters.tx_octets.to_string(),
             ]);
         }
         table.row(cells);
@@ -210,7 +210,7 @@ fn interfaces(interfaces: &[Interface], wide: bool) -> Table {
 }
 
 fn neighbors(neighbors: &[Neighbor], wide: bool) -> Table {
-    let mut headings = vec!["PORT", "NEIGHBOUR", "ITS PORT", "CHASSIS", "SEEN"];
+    let mut headings = vec!["PORT", "NEIGHBOUR", "ITS PORT", "CHASSIS", "SEEN AGO"];
     if wide {
         headings.extend(["INTERFACE", "PORT DESCRIPTION", "SYSTEM DESCRIPTION"]);
     }
@@ -221,7 +221,7 @@ fn neighbors(neighbors: &[Neighbor], wide: bool) -> Table {
             neighbor.system_name.clone(),
             neighbor.port_id.clone(),
             neighbor.chassis_id.clone(),
-            format!("{} ago", span(neighbor.last_seen.as_ref())),
+            span(neighbor.last_seen.as_ref()),
         ];
         if wide {
             cells.extend([

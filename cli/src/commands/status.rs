@@ -104,17 +104,17 @@ fn summary(status: &Status) -> Table {
 
 fn workers(workers: &[Worker], wide: bool) -> Table {
     let headings =
-        ["WORKER", "CPU", "BUSY", "REVISION", "SEEN", "INTERFACES", "ISA", "POLL GAP MAX"];
+        ["WORKER", "CPU", "BUSY", "REVISION", "SEEN AGO", "INTERFACES", "ISA", "POLL GAP MAX"];
     let shown = if wide { headings.len() } else { 6 };
     let mut table = Table::new(headings.get(..shown).unwrap_or(&headings));
     for worker in workers {
-        let seen = if worker.stalled { "STALLED " } else { "" };
+        let seen = if worker.stalled { "STALLED:" } else { "" };
         let cells = [
             worker.index.to_string(),
             worker.cpu.to_string(),
-            format!("{:.0} %", worker.busy_ratio * 100.0),
+            format!("{:.0}%", worker.busy_ratio * 100.0),
             worker.revision.to_string(),
-            format!("{seen}{} ago", span(worker.last_seen.as_ref())),
+            format!("{seen}{}", span(worker.last_seen.as_ref())),
             worker.interfaces.join(","),
             worker.isa.clone(),
             span(worker.poll_gap_max.as_ref()),

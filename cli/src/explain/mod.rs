@@ -4,6 +4,7 @@
 mod codes;
 mod fields;
 mod markdown;
+mod mistakes;
 
 use bridge_model::reason::{DropReason, PuntReason};
 use proto::v1::ErrorReason;
@@ -23,6 +24,8 @@ pub(crate) enum Sort {
     ConsumedProtocol,
     /// A reason in an error of the API.
     Error,
+    /// The code of a mistake in a site document.
+    Mistake,
     /// A number that a command ends with.
     ExitCode,
     /// A key in a site file.
@@ -36,6 +39,7 @@ impl Sort {
             Self::DropReason => "drop reason",
             Self::ConsumedProtocol => "consumed protocol",
             Self::Error => "error of the API",
+            Self::Mistake => "mistake in a site document",
             Self::ExitCode => "exit code",
             Self::SiteField => "field of the site file",
         }
@@ -131,7 +135,7 @@ fn of_exit(exit: Exit) -> Topic {
     }
 }
 
-/// Every topic: drop reasons, protocols, errors, exit codes, fields.
+/// Every topic: drop reasons, protocols, errors, mistakes, exit codes, fields.
 pub(crate) fn topics() -> Vec<Topic> {
     let errors = (1..).map_while(|raw| ErrorReason::try_from(raw).ok());
     DropReason::ALL
@@ -139,6 +143,7 @@ pub(crate) fn topics() -> Vec<Topic> {
         .map(|&reason| of_drop(reason))
         .chain(PuntReason::ALL.iter().map(|&reason| of_punt(reason)))
         .chain(errors.filter_map(of_error))
+        .chain(mistakes::topics())
         .chain(Exit::ALL.iter().map(|&exit| of_exit(exit)))
         .chain(fields::topics())
         .collect()
@@ -171,7 +176,7 @@ fn matches(topic: &Topic, name: &str) -> bool {
     }
     match topic.sort {
         // `vlan-unknown` is how an option would be spelt.
-        Sort::DropReason | Sort::ConsumedProtocol | Sort::Error => {
+        Sort::DropReason | Sort::ConsumedProtocol | Sort::Error | Sort::Mistake => {
             topic.name.eq_ignore_ascii_case(&name.replace('-', "_"))
         }
         Sort::ExitCode => {

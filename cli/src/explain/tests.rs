@@ -53,3 +53,107 @@ fn an_unknown_name_finds_the_nearest() {
     assert_eq!(find("vlan_unkown"), Err(Some("vlan_unknown".to_owned())));
     assert_eq!(find("complete nonsense"), Err(None));
 }
+
+/// A site that uses every field of the catalogue, in as few documents as their rules allow.
+const EVERY_FIELD: [&str; 2] = [
+    r#"
+hosts: [{name: gw-a, vtep: 192.0.2.1}]
+bridges:
+- {name: web, vni: 5001, ageing: 5m, macLimit: 10, macLimitPolicy: drop, transparent: false, admin: up}
+- {name: clear, transparent: true}
+- {name: pair}
+gatewayBridges:
+- {name: gw, mode: stp-transparent, transit: true, admin: up,
+   reserved: [{address: "01:80:c2:00:00:21", action: pass}]}
+trunks:
+- {name: trunk0, gatewayBridge: gw, host: gw-a, interface: eth1, allowed: [10, "20-30"], native: 10,
+   tpid: 0x8100, admin: up, macLimit: 5, macLimitPolicy: forward,
+   stormControl: {broadcast: 1000, multicast: {framesPerSecond: 5000, burst: 500},
+                  unknownUnicast: 1000, perVlan: {broadcast: 10}}}
+vlanLinks:
+- {gatewayBridge: gw, vid: 10, bridge: web, join: false}
+- {gatewayBridge: gw, vid: 20, innerVid: 7, bridge: pair}
+accessPorts:
+- {name: p1, bridge: web, host: gw-a, interface: vm1, admin: up, macLimit: 5, macLimitPolicy: drop,
+   stormControl: {broadcast: 1000}}
+- {name: p2, bridge: clear, host: gw-a, interface: vm2}
+staticMacs:
+- {bridge: web, mac: "52:54:00:00:00:01", port: trunk0, vid: 10}
+- {bridge: pair, mac: "52:54:00:00:00:02", port: trunk0, vid: 20, innerVid: 7}
+- {bridge: clear, mac: "52:54:00:00:00:03", port: p2, payloadVid: 9}
+tunnelZones: [{name: underlay, kind: vxlan, hosts: [gw-a]}]
+tunnels: [{name: far, zone: underlay, remote: 192.0.2.9, bridges: [web]}]
+"#,
+    r"
+hosts: [{name: gw-a}]
+gatewayBridges: [{name: gw, mode: mlag}]
+lags: [{name: bond0, members: [{host: gw-a, interface: eth2}]}]
+trunks: [{name: trunk0, gatewayBridge: gw, lag: bond0}]
+",
+];
+
+/// Paths of all keys in a document, without list indices; inside some mappings keys are not fields.
+fn paths(prefix: &str, value: &serde_json::Value, found: &mut BTreeSet<String>) {
+    match value {
+        serde_json::Value::Array(items) => {
+            for item in items {
+                paths(prefix, item, found);
+            }
+        }
+        serde_json::Value::Object(fields) => {
+            for (key, value) in fields {
+                let dot = if prefix.is_empty() { "" } else { "." };
+                let path = format!("{prefix}{dot}{key}");
+                let is_leaf = ["members", "multicast", "perVlan"].contains(&key.as_str())
+                    || path == "accessPorts.stormControl";
+                found.insert(path.clone());
+                if !is_leaf {
+                    paths(&path, value, found);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn the_catalogue_of_fields_is_what_the_model_reads_and_writes() {
+    let mut read = BTreeSet::new();
+    let mut written = BTreeSet::new();
+    for document in EVERY_FIELD {
+        let topology = bridge_model::site::parse("test", document).unwrap_or_else(|errors| {
+            panic!("{errors}");
+        });
+        paths("", &serde_saphyr::from_str(document).unwrap(), &mut read);
+        let yaml = bridge_model::site::to_yaml(&topology);
+        paths("", &serde_saphyr::from_str(&yaml).unwrap(), &mut written);
+    }
+    let catalogue: BTreeSet<String> = topics()
+        .into_iter()
+        .filter(|topic| topic.sort == Sort::SiteField)
+        .map(|topic| topic.name)
+        .collect();
+
+    // The model refuses unknown keys, so each of these exists.
+    assert_eq!(read, catalogue);
+    let missing: Vec<_> = written
+        .difference(&catalogue)
+        .filter(|path| !path.ends_with("framesPerSecond") && !path.ends_with("burst"))
+        .collect();
+    assert_eq!(missing, Vec::<&String>::new());
+}
+
+#[test]
+fn every_mistake_that_the_model_names_can_be_explained() {
+    let source = include_str!("../../../bridge-model/src/topology/error.rs");
+    let (_, rest) = source.split_once("pub const fn code").unwrap();
+    let (body, _) = rest.split_once("\n    }").unwrap();
+    let codes: Vec<&str> = body.split('"').skip(1).step_by(2).collect();
+    assert!(codes.len() > 15, "{codes:?}");
+
+    for code in
+        codes.into_iter().chain(["syntax", "unknown_key", "missing_key", "value", "duplicate"])
+    {
+        assert_eq!(find(code).map(|found| found[0].sort), Ok(Sort::Mistake), "{code}");
+    }
+}

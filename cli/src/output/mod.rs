@@ -11,6 +11,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 pub(crate) use self::table::Table;
+use self::text::one_line;
 pub(crate) use self::text::{duration, grouped, octets, rate, span, vid_ranges, word, yes};
 use crate::failure::Failure;
 
@@ -134,7 +135,7 @@ impl<W: Write> Output<W> {
 }
 
 fn lines(names: &[String]) -> String {
-    names.iter().fold(String::new(), |text, name| text + name + "\n")
+    names.iter().fold(String::new(), |text, name| text + &one_line(name) + "\n")
 }
 
 fn json<T: Serialize>(value: &T) -> Result<String, Failure> {

@@ -1,5 +1,6 @@
 //! Borderless columns, as kubectl prints them: easy on the eye, and on `awk`.
 
+use super::text::one_line;
 use comfy_table::presets::NOTHING;
 use comfy_table::{Cell, CellAlignment, ContentArrangement};
 
@@ -53,13 +54,13 @@ impl Table {
     }
 }
 
-/// A cell is one line, whatever the other side sent.
+/// A cell is one line, whatever the other side sent: a neighbour's name must not move the cursor.
 fn shown(cell: String) -> String {
     if cell.is_empty() {
         return EMPTY.to_owned();
     }
     if cell.chars().any(char::is_control) {
-        return cell.chars().filter(|letter| !letter.is_control()).collect();
+        return one_line(&cell);
     }
     cell
 }

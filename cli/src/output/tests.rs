@@ -13,7 +13,7 @@ fn a_table_has_no_border_and_no_blank_at_the_end_of_a_line() {
 
     assert_eq!(
         table.text(),
-        "NAME     FRAMES   NOTE\ntrunk0     1204   -\np1            7   twolines\n"
+        "NAME     FRAMES   NOTE\ntrunk0     1204   -\np1            7   two lines\n"
     );
 }
 
@@ -59,9 +59,9 @@ fn durations_show_their_largest_units() {
         (Duration::from_micros(1_940), "1.9ms"),
         (Duration::from_millis(250), "250ms"),
         (Duration::from_secs(41), "41s"),
-        (Duration::from_secs(725), "12m 5s"),
-        (Duration::from_secs(3_720), "1h 2m"),
-        (Duration::from_secs(273_600), "3d 4h"),
+        (Duration::from_secs(725), "12m5s"),
+        (Duration::from_secs(3_720), "1h2m"),
+        (Duration::from_secs(273_600), "3d4h"),
     ] {
         assert_eq!(duration(span), text);
     }

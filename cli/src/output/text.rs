@@ -48,7 +48,7 @@ pub(crate) fn octets(count: u64) -> String {
     format!("{}.{tenths} {}", scaled / 1024, UNITS.get(unit).unwrap_or(&""))
 }
 
-/// A time span in its two largest units: `3d 4h`, `12m 5s`, `41s`, `1.9ms`.
+/// A time span in its two largest units: `3d4h`, `12m5s`, `41s`, `1.9ms`.
 pub(crate) fn duration(span: Duration) -> String {
     let seconds = span.as_secs();
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
@@ -60,9 +60,9 @@ pub(crate) fn duration(span: Duration) -> String {
         0 if span.is_zero() => "0s".to_owned(),
         0 => format!("{}us", span.as_micros()),
         1..60 => format!("{seconds}s"),
-        60..3600 => format!("{minutes}m {}s", seconds % 60),
-        3600..86_400 => format!("{hours}h {minutes}m"),
-        _ => format!("{days}d {hours}h"),
+        60..3600 => format!("{minutes}m{}s", seconds % 60),
+        3600..86_400 => format!("{hours}h{minutes}m"),
+        _ => format!("{days}d{hours}h"),
     }
 }
 
@@ -99,4 +99,9 @@ pub(crate) const fn yes(holds: bool) -> &'static str {
 /// The word of a protobuf enum value without its prefix: `STATE_LINK_DOWN` is `link-down`.
 pub(crate) fn word(name: &str, prefix: &str) -> String {
     name.strip_prefix(prefix).unwrap_or(name).to_ascii_lowercase().replace('_', "-")
+}
+
+/// `text` with blanks for control characters.
+pub(super) fn one_line(text: &str) -> String {
+    text.replace(char::is_control, " ")
 }

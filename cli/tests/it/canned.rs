@@ -30,8 +30,8 @@ accessPorts:
   interface: vm1
 ";
 
-fn seconds(seconds: i64) -> Option<Duration> {
-    Some(Duration { seconds, nanos: 0 })
+const fn span(seconds: i64) -> Duration {
+    Duration { seconds, nanos: 0 }
 }
 
 fn condition(severity: Severity, reason: &str, object: &str, words: [&str; 3]) -> Condition {
@@ -43,7 +43,7 @@ fn condition(severity: Severity, reason: &str, object: &str, words: [&str; 3]) -
         message,
         effect,
         remedy,
-        duration: seconds(41),
+        duration: Some(span(41)),
     }
 }
 
@@ -66,7 +66,7 @@ pub(crate) fn sound_status() -> Status {
         host: "gw-a".to_owned(),
         version: "0.1.0".to_owned(),
         start_time: Some(Timestamp { seconds: 1_795_000_000, nanos: 0 }),
-        uptime: seconds(11_520),
+        uptime: Some(span(11_520)),
         revision: 57,
         applied_revision: 57,
         workers: vec![Worker {
@@ -144,7 +144,7 @@ pub(crate) fn resources() -> Vec<Resource> {
     }
     let bridge = Bridge {
         vni: Some(5001),
-        ageing: seconds(300),
+        ageing: Some(span(300)),
         mac_limit: Some(MacLimit { entries: 1000, policy: mac_limit::Policy::Drop.into() }),
         transparent: false,
         admin: up,
@@ -293,7 +293,7 @@ pub(crate) fn macs() -> Vec<Mac> {
         vid,
         port: port.to_owned(),
         origin: mac::Origin::Learned.into(),
-        idle_max: seconds(idle),
+        idle_max: Some(span(idle)),
         payload_vid: None,
     };
     vec![
@@ -384,8 +384,8 @@ pub(crate) fn neighbors() -> Vec<Neighbor> {
         system_name: "sw1".to_owned(),
         // A neighbour may send what it likes; the terminal must not obey it.
         system_description: "switch\u{1b}[2J of\nmany lines".to_owned(),
-        last_seen: seconds(12),
-        ttl: seconds(120),
+        last_seen: Some(span(12)),
+        ttl: Some(span(120)),
     }]
 }
 

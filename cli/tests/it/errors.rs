@@ -101,7 +101,7 @@ fn a_socket_that_may_not_be_opened_ends_with_8() {
         other.uid(65_534).gid(65_534);
         command = other;
     } else {
-        std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0)).unwrap();
+        std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o000)).unwrap();
     }
     command.args(["status", "--endpoints", &format!("unix:{}", socket.display())]);
 

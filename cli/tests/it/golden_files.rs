@@ -71,6 +71,8 @@ fn get_shows_one_object() {
 fn describe_shows_what_refers_to_an_object() {
     check(Mood::Sound, "describe-bridge", &["describe", "bridges/web"], 0);
     check(Mood::Sound, "describe-trunk", &["describe", "trunk", "trunk1"], 0);
+    check(Mood::Sound, "describe-port", &["describe", "trunks/trunk0"], 0);
+    check(Mood::Sound, "describe-gateway", &["describe", "gw/gw"], 0);
 }
 
 #[test]
@@ -115,6 +117,11 @@ fn accounting_that_does_not_balance_is_a_problem() {
 fn apply_shows_the_plan_then_the_revision() {
     check(Mood::Sound, "apply", &["apply", "-f", "-"], 0);
     check(Mood::Sound, "apply-dry-run", &["apply", "-f", "-", "--dry-run"], 0);
+}
+
+#[test]
+fn apply_of_what_is_there_already_changes_nothing() {
+    check(Mood::Sound, "apply-none", &["apply", "-f", "/dev/null"], 0);
 }
 
 #[test]

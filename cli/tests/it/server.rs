@@ -237,7 +237,9 @@ impl GatewayState for Api {
         let mut ports = canned::ports();
         ports.retain(|port| request.port.is_empty() || port.name.ends_with(&request.port));
         if !request.with_vlans {
-            ports.iter_mut().for_each(|port| port.vlans.clear());
+            for port in &mut ports {
+                port.vlans.clear();
+            }
         }
         Ok(Response::new(ListPortsResponse { ports, revision: 57 }))
     }

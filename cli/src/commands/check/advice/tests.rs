@@ -27,7 +27,6 @@ fn each_thing_that_carries_no_frame_is_named() {
         (", host: gw-a, interface: eth1", "", "trunks/trunk0"),
         (", host: gw-a, interface: vm1", "", "accessPorts/p1"),
         ("interface: eth1", "interface: eth1, allowed: [20]", "vlanLinks/gw/10"),
-        ("{name: gw}", "{name: gw, mode: mlag}", "gatewayBridges/gw"),
         ("{name: gw}", "{name: gw}, {name: idle}", "gatewayBridges/idle"),
         ("{name: web}", "{name: web}, {name: idle}", "bridges/idle"),
     ] {
@@ -35,6 +34,16 @@ fn each_thing_that_carries_no_frame_is_named() {
         assert_ne!(document, SOUND);
         assert_eq!(objects(&document), [object], "{document}");
     }
+}
+
+#[test]
+fn what_this_release_refuses_is_named_before_apply_does() {
+    let document = SOUND
+        .replace("{name: gw}", "{name: gw, mode: mlag}")
+        .replace("host: gw-a, interface: eth1", "lag: bond0")
+        + "lags: [{name: bond0, members: [{host: gw-a, interface: eth1}]}]";
+
+    assert_eq!(objects(&document), ["gatewayBridges/gw", "trunks/trunk0"]);
 }
 
 #[test]

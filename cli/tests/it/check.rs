@@ -1,0 +1,76 @@
+//! `check -f`: a site document without a daemon.
+
+use crate::golden_files::compare;
+use crate::sluice::{command, finish};
+
+const SOUND: &str = "\
+hosts:
+- name: gw-a
+bridges:
+- name: web
+gatewayBridges:
+- name: gw
+trunks:
+- {name: trunk0, gatewayBridge: gw, host: gw-a, interface: eth1}
+vlanLinks:
+- {gatewayBridge: gw, vid: 10, bridge: web}
+accessPorts:
+- {name: p1, bridge: web, host: gw-a, interface: vm1}
+";
+
+/// Checks `document` in each format; mistakes go to stderr as text and to stdout as data.
+#[track_caller]
+fn check(name: &str, document: &str, code: i32) {
+    for format in ["table", "wide", "name", "json", "yaml"] {
+        let mut command = command();
+        command.args(["check", "-f", "-", "-o", format]);
+        let outcome = finish(command, document);
+        assert_eq!(outcome.code, code, "{name} as {format}: {}", outcome.stderr);
+        assert!(outcome.stdout.is_empty() || outcome.stderr.is_empty(), "{name} as {format}");
+        compare(&format!("{name}.{format}"), &(outcome.stdout + &outcome.stderr));
+    }
+}
+
+#[test]
+fn a_sound_document_is_summed_up() {
+    check("check-sound", SOUND, 0);
+    check("check-empty", "", 0);
+}
+
+#[test]
+fn a_valid_document_that_carries_no_frame_has_problems() {
+    check("check-problems", &SOUND.replace(", host: gw-a, interface: eth1", ""), 12);
+}
+
+#[test]
+fn mistakes_are_shown_with_their_places_all_at_once() {
+    let document = SOUND
+        .replace("vid: 10, bridge: web", "vid: 4095, bridge: web")
+        .replace("bridge: web, host", "bridge: wbe, host")
+        .replace("gatewayBridge: gw, host", "gatewayBridge: gw, hots");
+    check("check-mistakes", &document, 5);
+}
+
+#[test]
+fn text_that_is_no_yaml_is_a_mistake_with_a_place() {
+    check("check-syntax", "hosts: [{name: gw-a}\nbridges:\n", 5);
+}
+
+#[test]
+fn apply_shows_the_places_that_the_daemons_answer_has_no_room_for() {
+    use crate::server::{Daemon, Mood};
+
+    let daemon = Daemon::start(Mood::Refuse(proto::v1::ErrorReason::SiteInvalid));
+    for verb in ["apply", "diff"] {
+        let outcome = daemon.run_with(&[verb, "-f", "-"], "hosts: [{nmae: gw-a}]\n");
+        assert_eq!(outcome.code, 5);
+        assert!(outcome.stderr.contains("stdin:1:"), "{}", outcome.stderr);
+
+        // A document without a mistake of its own collides with the site: the daemon knows with what.
+        let outcome = daemon.run_with(&[verb, "-f", "-"], SOUND);
+        assert_eq!(outcome.code, 5);
+        for part in ["the daemon says why", "3:7: no such bridge", "sluice explain SITE_INVALID"] {
+            assert!(outcome.stderr.contains(part), "{part} in {}", outcome.stderr);
+        }
+    }
+}
