@@ -32,11 +32,13 @@ impl Client {
     /// Connects to the first of the comma-separated `endpoints` that answers.
     pub(crate) async fn connect(endpoints: &str, limit: Duration) -> Result<Self, Failure> {
         let mut tried = Vec::new();
+        let mut late = None;
         for endpoint in endpoints.split(',').map(str::trim).filter(|text| !text.is_empty()) {
             let attempt = tokio::time::timeout(limit, open(endpoint)).await;
             let error = match attempt {
                 Err(_) => {
-                    tried.push((endpoint.to_owned(), "no answer in time".to_owned()));
+                    let (task, endpoint) = ("connect".to_owned(), endpoint.to_owned());
+                    late = Some(Failure::Timeout { task, endpoint, limit });
                     continue;
                 }
                 Ok(Err(failure)) => return Err(failure),
@@ -53,6 +55,9 @@ impl Client {
                 return Err(Failure::SocketDenied { endpoint, path });
             }
             tried.push((endpoint.to_owned(), reason(&error)));
+        }
+        if let Some(late) = late {
+            return Err(late);
         }
         if tried.is_empty() {
             let reason = "it is empty".to_owned();

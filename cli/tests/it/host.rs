@@ -1,7 +1,8 @@
 //! `check --host` with a daemon of shell script beside the program.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::symlink;
+use std::path::Path;
 use std::process::Command;
 
 use tempfile::TempDir;
@@ -15,38 +16,41 @@ const FINDINGS: &str = r#"{"findings": [
   {"severity": "FAIL", "subject": "interface eth1", "text": "no such device", "fix": "ip link show"}
 ]}"#;
 
-/// The program in a directory of its own, with a `sluiced` that runs `script` if one is given.
+/// The program in a directory of its own, with or without a daemon beside it.
+///
+/// Both are links: a program that was just written may be busy for as long as another test is about
+/// to start one.
 struct Place(TempDir);
 
 impl Place {
-    fn new(script: Option<&str>) -> Self {
-        let place = Self(tempfile::tempdir().unwrap());
-        fs::copy(env!("CARGO_BIN_EXE_sluice"), place.0.path().join("sluice")).unwrap();
-        if let Some(script) = script {
-            let path = place.0.path().join("sluiced");
-            fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-            fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
-        }
+    fn with_daemon() -> Self {
+        let place = Self::without_daemon();
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/sluiced.sh");
+        symlink(script, place.0.path().join("sluiced")).unwrap();
         place
     }
 
-    fn check(&self, arguments: &[&str]) -> Outcome {
+    fn without_daemon() -> Self {
+        let program = Path::new(env!("CARGO_BIN_EXE_sluice"));
+        let place = Self(tempfile::tempdir_in(program.parent().unwrap()).unwrap());
+        fs::hard_link(program, place.0.path().join("sluice")).unwrap();
+        place
+    }
+
+    /// Runs the check; `daemon` tells the script what to do.
+    fn check(&self, arguments: &[&str], daemon: &[(&str, &str)]) -> Outcome {
         let mut command = Command::new(self.0.path().join("sluice"));
-        command.env("PATH", "/nonexistent").args(["check", "--host"]).args(arguments);
+        command.env("PATH", "/nonexistent").envs(daemon.iter().copied());
+        command.args(["check", "--host"]).args(arguments);
         finish(command, "")
     }
 }
 
-/// A daemon that prints `json` and ends with `code`.
-fn answering(json: &str, code: i32) -> Place {
-    Place::new(Some(&format!("echo '{}'\nexit {code}", json.replace('\n', " "))))
-}
-
 #[test]
 fn findings_are_shown_one_per_line_with_their_fix() {
-    let place = answering(FINDINGS, 12);
+    let place = Place::with_daemon();
     for format in ["table", "wide", "name", "json", "yaml"] {
-        let outcome = place.check(&["-o", format]);
+        let outcome = place.check(&["-o", format], &[("ANSWER", FINDINGS), ("CODE", "12")]);
         assert_eq!(outcome.code, 12, "{}", outcome.stderr);
         compare(&format!("check-host.{format}"), &outcome.stdout);
     }
@@ -55,7 +59,7 @@ fn findings_are_shown_one_per_line_with_their_fix() {
 #[test]
 fn a_host_without_problem_ends_with_0() {
     let fine = r#"[{"severity": "ok", "subject": "CPU", "text": "2 cores"}]"#;
-    let outcome = answering(fine, 0).check(&[]);
+    let outcome = Place::with_daemon().check(&[], &[("ANSWER", fine)]);
 
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
     assert!(outcome.stdout.ends_with("this host can run the daemon\n"), "{}", outcome.stdout);
@@ -63,9 +67,8 @@ fn a_host_without_problem_ends_with_0() {
 
 #[test]
 fn the_node_file_is_handed_on() {
-    let place = Place::new(Some("echo \"$*\" >&2; exit 5"));
-
-    let outcome = place.check(&["--config", "/etc/other.toml"]);
+    let outcome = Place::with_daemon()
+        .check(&["--config", "/etc/other.toml"], &[("SAY_ARGUMENTS", "1"), ("CODE", "5")]);
 
     assert_eq!(outcome.code, 5);
     assert!(outcome.stderr.contains("--check-host -o json --config /etc/other.toml"));
@@ -74,18 +77,18 @@ fn the_node_file_is_handed_on() {
 
 #[test]
 fn a_daemon_that_is_missing_or_talks_nonsense_is_named() {
-    let outcome = Place::new(None).check(&[]);
+    let outcome = Place::without_daemon().check(&[], &[]);
     assert_eq!(outcome.code, 1);
     assert!(outcome.stderr.contains("neither beside this program nor in PATH"));
 
     for nonsense in ["hello", "{}", "[1]"] {
-        let outcome = answering(nonsense, 0).check(&[]);
+        let outcome = Place::with_daemon().check(&[], &[("ANSWER", nonsense)]);
         assert_eq!(outcome.code, 1, "{nonsense}");
         assert!(outcome.stderr.contains("sluiced --version"), "{}", outcome.stderr);
         assert_eq!(outcome.stdout, "");
     }
 
-    let outcome = Place::new(Some("kill -9 $$")).check(&[]);
+    let outcome = Place::with_daemon().check(&[], &[("SIGNAL", "9")]);
     assert_eq!(outcome.code, 1);
     assert!(outcome.stderr.contains("by a signal"), "{}", outcome.stderr);
 }
