@@ -34,3 +34,10 @@ pub use writer::{
     EntryView, GrowthStage, LearnEvent, Learned, MacWriter, Refusal, Statistics, SweepProgress,
     Verdict,
 };
+
+#[cfg(test)]
+#[cfg(loom)]
+mod loom_tests;
+#[cfg(test)]
+#[cfg(not(loom))]
+mod tests;

@@ -2,6 +2,10 @@
 //! model test explores every interleaving (`RUSTFLAGS="--cfg loom"`).
 
 #[cfg(loom)]
+pub(crate) use loom::hint::spin_loop;
+#[cfg(loom)]
 pub(crate) use loom::sync::atomic::{AtomicU16, AtomicU64, Ordering};
+#[cfg(not(loom))]
+pub(crate) use std::hint::spin_loop;
 #[cfg(not(loom))]
 pub(crate) use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};

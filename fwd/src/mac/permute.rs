@@ -16,8 +16,11 @@
 //!   An unkeyed or linear hash (CRC-32C) has no such bound: one colliding set collides for ever.
 //! * A pair bound alone would leave room for lumps: one multiply-shift maps a run of consecutive
 //!   addresses to an arithmetic progression, which for an unlucky `a` meets few buckets. Rounds three
-//!   and four destroy the progression (exclusive-or and addition do not commute); the tests check
-//!   over many seeds that bucket loads of structured address sets look like random ones.
+//!   and four destroy the progression (exclusive-or and addition do not commute). Buckets are
+//!   numbered by the low bits, which have passed all four rounds: over many seeds the bucket loads of
+//!   structured address sets cannot be told from random ones (see the tests). The high half has
+//!   passed one round less and shows faint lumps when only the upper octets of the addresses vary;
+//!   it feeds only the alternate bucket, together with bits of the low half, and the ageing phase.
 //!
 //! It is not a cipher: who can *observe* which addresses share a bucket could in time infer `a` and
 //! `b`. Nothing in the forwarder shows that to a station.

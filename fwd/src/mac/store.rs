@@ -233,7 +233,7 @@ impl Store {
     }
 
     /// Moves one entry to a free slot in its other bucket.
-    fn step(&mut self, from: Place, to: Place) {
+    pub(super) fn step(&mut self, from: Place, to: Place) {
         let table = Arc::clone(&self.table);
         let original = table.bucket(from.bucket).slot(from.lane);
         let mut seen = Word(original.load(Ordering::Acquire));

@@ -8,7 +8,7 @@ use super::kernel::{self, BucketRef, Kernel};
 use super::kernel_memory::Buckets;
 use super::permute::{self, Seed};
 use super::word::{ALTERNATE, Word};
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Ordering, spin_loop};
 
 /// Entries in a bucket.
 pub(super) const SLOTS_PER_BUCKET: usize = 7;
@@ -141,7 +141,7 @@ impl MacTable {
             if home.meta() == before {
                 return None;
             }
-            std::hint::spin_loop();
+            spin_loop();
         }
     }
 
@@ -167,7 +167,8 @@ impl MacTable {
     /// its own inverse; never the home bucket.
     #[inline]
     pub(super) fn alternate_index(&self, key: Hashed) -> u64 {
-        (key.0 ^ (key.0 >> (u64::BITS - self.log2) | 1)) & self.mask
+        let offset = key.0 >> (u64::BITS - self.log2) ^ key.0 >> self.log2;
+        (key.0 ^ (offset | 1)) & self.mask
     }
 
     /// The other bucket.
