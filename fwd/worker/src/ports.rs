@@ -57,6 +57,11 @@ pub struct WorkerPorts {
 }
 
 impl WorkerPorts {
+    /// Its share of each device, to be given to a running worker.
+    pub fn into_attachments(self) -> Vec<Attachment> {
+        self.attachments
+    }
+
     /// The interfaces that this worker receives from.
     pub fn receives(&self) -> impl Iterator<Item = InterfaceId> {
         let polled = self.attachments.iter().filter(|one| !one.receive.is_empty());
