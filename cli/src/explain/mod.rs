@@ -2,6 +2,7 @@
 //! and that the pages under `docs/ops` are printed from.
 
 mod codes;
+mod conditions;
 mod fields;
 mod markdown;
 mod mistakes;
@@ -24,6 +25,8 @@ pub(crate) enum Sort {
     ConsumedProtocol,
     /// A reason in an error of the API.
     Error,
+    /// Something that `status` reports.
+    Condition,
     /// The code of a mistake in a site document.
     Mistake,
     /// A number that a command ends with.
@@ -39,6 +42,7 @@ impl Sort {
             Self::DropReason => "drop reason",
             Self::ConsumedProtocol => "consumed protocol",
             Self::Error => "error of the API",
+            Self::Condition => "condition in the status",
             Self::Mistake => "mistake in a site document",
             Self::ExitCode => "exit code",
             Self::SiteField => "field of the site file",
@@ -135,7 +139,7 @@ fn of_exit(exit: Exit) -> Topic {
     }
 }
 
-/// Every topic: drop reasons, protocols, errors, mistakes, exit codes, fields.
+/// Every topic: drop reasons, protocols, errors, conditions, mistakes, exit codes, fields.
 pub(crate) fn topics() -> Vec<Topic> {
     let errors = (1..).map_while(|raw| ErrorReason::try_from(raw).ok());
     DropReason::ALL
@@ -143,19 +147,25 @@ pub(crate) fn topics() -> Vec<Topic> {
         .map(|&reason| of_drop(reason))
         .chain(PuntReason::ALL.iter().map(|&reason| of_punt(reason)))
         .chain(errors.filter_map(of_error))
+        .chain(conditions::topics())
         .chain(mistakes::topics())
         .chain(Exit::ALL.iter().map(|&exit| of_exit(exit)))
         .chain(fields::topics())
         .collect()
 }
 
-/// The topics that `name` may mean: usually one; a field such as `admin` belongs to several kinds of
-/// objects. The error is the nearest name, if there is one.
+/// The topics that `name` may mean: usually one. A field such as `admin` belongs to several kinds of
+/// objects, and a few words are both a condition and an error. The error is the nearest name, if
+/// there is one.
 pub(crate) fn find(name: &str) -> Result<Vec<Topic>, Option<String>> {
     let topics = topics();
-    let exact: Vec<Topic> = topics.iter().filter(|topic| matches(topic, name)).cloned().collect();
+    let exact: Vec<Topic> = topics.iter().filter(|topic| topic.name == name).cloned().collect();
     if !exact.is_empty() {
         return Ok(exact);
+    }
+    let alike: Vec<Topic> = topics.iter().filter(|topic| matches(topic, name)).cloned().collect();
+    if !alike.is_empty() {
+        return Ok(alike);
     }
     let is_last_part = |topic: &&Topic| {
         topic.sort == Sort::SiteField
@@ -176,9 +186,11 @@ fn matches(topic: &Topic, name: &str) -> bool {
     }
     match topic.sort {
         // `vlan-unknown` is how an option would be spelt.
-        Sort::DropReason | Sort::ConsumedProtocol | Sort::Error | Sort::Mistake => {
-            topic.name.eq_ignore_ascii_case(&name.replace('-', "_"))
-        }
+        Sort::DropReason
+        | Sort::ConsumedProtocol
+        | Sort::Error
+        | Sort::Condition
+        | Sort::Mistake => topic.name.eq_ignore_ascii_case(&name.replace('-', "_")),
         Sort::ExitCode => {
             let digits = ["exit-", "exit_", "exit "].iter().find_map(|p| name.strip_prefix(p));
             let by_name = Exit::ALL.iter().find(|exit| exit.code().to_string() == topic.name);

@@ -5,12 +5,13 @@ use super::*;
 #[test]
 fn every_topic_has_a_name_of_its_own_and_a_meaning() {
     let topics = topics();
-    let names: BTreeSet<&str> = topics.iter().map(|topic| topic.name.as_str()).collect();
+    let names: BTreeSet<_> =
+        topics.iter().map(|topic| (topic.name.as_str(), topic.sort.words())).collect();
 
     assert_eq!(names.len(), topics.len());
     for topic in &topics {
         assert!(topic.meaning.ends_with('.'), "{}: {}", topic.name, topic.meaning);
-        assert_eq!(find(&topic.name).map(|found| found.len()), Ok(1), "{}", topic.name);
+        assert!(find(&topic.name).unwrap().contains(topic), "{}", topic.name);
     }
 }
 
@@ -141,6 +142,30 @@ fn the_catalogue_of_fields_is_what_the_model_reads_and_writes() {
         .filter(|path| !path.ends_with("framesPerSecond") && !path.ends_with("burst"))
         .collect();
     assert_eq!(missing, Vec::<&String>::new());
+}
+
+/// The words between quotes on lines that contain `mark`.
+fn quoted<'a>(source: &'a str, mark: &str) -> Vec<&'a str> {
+    source
+        .lines()
+        .filter(|line| line.contains(mark))
+        .filter_map(|line| line.split('"').nth(1))
+        .collect()
+}
+
+#[test]
+fn every_condition_of_the_daemon_can_be_explained_and_no_other() {
+    let source = include_str!("../../../daemon/src/condition.rs");
+    let mut sent: Vec<&str> = quoted(source, " = \"");
+    sent.retain(|word| word.chars().all(|letter| letter.is_ascii_uppercase() || letter == '_'));
+    let explained: Vec<String> = topics()
+        .into_iter()
+        .filter(|topic| topic.sort == Sort::Condition)
+        .map(|topic| topic.name)
+        .collect();
+
+    let sent: BTreeSet<&str> = sent.into_iter().collect();
+    assert_eq!(sent, explained.iter().map(String::as_str).collect(), "see explain/conditions.rs");
 }
 
 #[test]

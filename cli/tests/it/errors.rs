@@ -157,6 +157,8 @@ fn each_reason_of_the_api_ends_with_its_exit_code_and_points_to_its_explanation(
 
         let explained = run(&["explain", reason.word(), "-o", "json"]);
         let topic: serde_json::Value = serde_json::from_str(&explained.stdout).unwrap();
+        // A word that is a condition as well is explained twice.
+        let topic = topic.get(0).unwrap_or(&topic);
         assert_eq!(topic["exitCode"], outcome.code, "{reason:?}");
         assert_ne!(outcome.code, 0);
         for part in ["flush bridge web", "the daemon says why", reason.word()] {

@@ -37,6 +37,8 @@ fn explain_shows_each_sort_of_word_in_every_format() {
         ("drop", "vlan_unknown"),
         ("consumed", "bpdu"),
         ("error", "REVISION_MISMATCH"),
+        ("condition", "PORT_WAITING"),
+        ("mistake", "join_needed"),
         ("exit", "12"),
         ("field", "trunks.native"),
         ("key", "macLimit"),
