@@ -172,8 +172,9 @@ impl Site {
         let customer = inner
             .filter(|tag| tag.tpid == Tpid::CTag)
             .and_then(|tag| VlanId::new(tag.vid_raw()).ok());
-        match customer {
-            Some(_) => (find(customer), popped + 1),
+        // A customer tag that no pair names is payload.
+        match customer.and_then(|_| find(customer)) {
+            Some(link) => (Some(link), popped + 1),
             None => (None, popped),
         }
     }
