@@ -286,6 +286,9 @@ pub(crate) struct Check {
     /// The site document; `-` is stdin
     #[arg(short, long, value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
+    /// With --file: the site that the document is to be laid over, so that it may refer to it
+    #[arg(long, requires = "file", value_name = "FILE")]
+    pub(crate) base: Option<PathBuf>,
     /// This host: CPUs, memory, devices, permissions
     #[arg(long)]
     pub(crate) host: bool,

@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::path::PathBuf;
 
 use bridge_model::site;
+use bridge_model::topology::Topology;
 use proto::v1::difference::Kind;
 use proto::v1::{ApplyRequest, ApplyResponse, Difference, ErrorReason, ExportRequest};
 
@@ -119,18 +120,29 @@ async fn call(
     request: ApplyRequest,
 ) -> Result<ApplyResponse, Failure> {
     let verb = if request.validate_only { "compare" } else { "apply" };
+    let prune = request.prune;
     let mut config = client.config();
     let answer = client.call(&format!("{verb} {}", document.name), config.apply(request)).await;
     match answer {
         Err(failure) if failure.reason() == Some(ErrorReason::SiteInvalid) => {
-            match site::parse(&document.name, &document.text) {
-                Err(errors) => Err(Failure::Site(shown(&errors))),
-                // The document is fine in itself: it collides with the rest of the site.
-                Ok(_) => Err(failure),
-            }
+            Err(mistakes(client, document, prune).await.unwrap_or(failure))
         }
         other => other,
     }
+}
+
+/// The mistakes that this program finds in the document, laid over the site of the daemon; nothing if
+/// it finds none, because it is of another version or the site has changed meanwhile.
+async fn mistakes(client: &Client, document: &Document, prune: bool) -> Option<Failure> {
+    let base = if prune {
+        Topology::default()
+    } else {
+        let mut config = client.config();
+        let site = client.call("export the site", config.export(ExportRequest {})).await.ok()?;
+        site::parse("the site", &site.document).ok()?
+    };
+    let errors = site::parse_over(&document.name, &document.text, &base).err()?;
+    Some(Failure::Site(shown(&errors)))
 }
 
 fn objects(answer: &ApplyResponse) -> Vec<String> {

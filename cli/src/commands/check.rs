@@ -8,7 +8,7 @@ use std::io::Write;
 use std::path::Path;
 
 use bridge_model::site::{self, SiteErrors};
-use bridge_model::topology::{Kind, Topology};
+use bridge_model::topology::{Kind, Prune, Topology};
 use serde::Serialize;
 
 use self::advice::Advice;
@@ -43,14 +43,19 @@ struct Mistake {
 /// Checks a site document, or this host.
 pub(super) fn run<W: Write>(given: &Check, out: &mut Output<W>) -> Result<Exit, Failure> {
     match &given.file {
-        Some(file) => check_file(file, out),
+        Some(file) => check_file(file, given.base.as_deref(), out),
         None => host::check(given.config.as_deref(), out),
     }
 }
 
-fn check_file<W: Write>(file: &Path, out: &mut Output<W>) -> Result<Exit, Failure> {
+fn check_file<W: Write>(
+    file: &Path,
+    base: Option<&Path>,
+    out: &mut Output<W>,
+) -> Result<Exit, Failure> {
+    let base = base.map_or_else(|| Ok(Topology::default()), read_base)?;
     let document = Document::read(file)?;
-    match site::parse(&document.name, &document.text) {
+    match site::parse_over(&document.name, &document.text, &base) {
         // People read mistakes on stderr with the lines they are in; programs get them as data.
         Err(errors) if out.format.is_text() => Err(Failure::Site(shown(&errors))),
         Err(errors) => {
@@ -71,7 +76,7 @@ fn check_file<W: Write>(file: &Path, out: &mut Output<W>) -> Result<Exit, Failur
                 valid: true,
                 objects: counts(&topology),
                 errors: Vec::new(),
-                problems: advice::problems(&topology),
+                problems: advice::problems(&base.merge(&topology, Prune::Keep)),
             };
             let names = verdict.problems.iter().map(|advice| advice.object.clone()).collect();
             let text = text(&verdict, out.colour);
@@ -79,6 +84,11 @@ fn check_file<W: Write>(file: &Path, out: &mut Output<W>) -> Result<Exit, Failur
             Ok(if verdict.problems.is_empty() { Exit::Ok } else { Exit::Problems })
         }
     }
+}
+
+fn read_base(path: &Path) -> Result<Topology, Failure> {
+    let base = Document::read(path)?;
+    site::parse(&base.name, &base.text).map_err(|errors| Failure::Site(shown(&errors)))
 }
 
 /// The mistakes as a message: how many, then each with its place.

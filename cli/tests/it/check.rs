@@ -57,6 +57,34 @@ fn text_that_is_no_yaml_is_a_mistake_with_a_place() {
 }
 
 #[test]
+fn a_part_of_a_site_is_checked_over_the_whole() {
+    let directory = tempfile::tempdir().unwrap();
+    let base = directory.path().join("site.yaml");
+    std::fs::write(&base, SOUND).unwrap();
+    let check = |part: &str, with_base: bool| {
+        let mut command = command();
+        command.args(["check", "-f", "-"]);
+        if with_base {
+            command.arg("--base").arg(&base);
+        }
+        finish(command, part)
+    };
+    let part = "accessPorts: [{name: p2, bridge: web, host: gw-a, interface: vm2}]\n";
+
+    assert_eq!(check(part, false).code, 5);
+    let outcome = check(part, true);
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    assert_eq!(outcome.stdout, "stdin is valid: 1 access port\n");
+    let outcome = check("bridges: [{name: idle}]\n", true);
+    assert_eq!(outcome.code, 12);
+    assert!(outcome.stdout.contains("bridges/idle: it has neither"), "{}", outcome.stdout);
+    std::fs::write(&base, "hosts: 7\n").unwrap();
+    let outcome = check(part, true);
+    assert_eq!(outcome.code, 5);
+    assert!(outcome.stderr.contains("site.yaml:1:"), "{}", outcome.stderr);
+}
+
+#[test]
 fn apply_shows_the_places_that_the_daemons_answer_has_no_room_for() {
     use crate::server::{Daemon, Mood};
 
@@ -65,6 +93,13 @@ fn apply_shows_the_places_that_the_daemons_answer_has_no_room_for() {
         let outcome = daemon.run_with(&[verb, "-f", "-"], "hosts: [{nmae: gw-a}]\n");
         assert_eq!(outcome.code, 5);
         assert!(outcome.stderr.contains("stdin:1:"), "{}", outcome.stderr);
+
+        // What the site has already is no mistake of a document that is laid over it.
+        let part = "accessPorts: [{name: p2, bridge: web, mtu: 9}]\n";
+        let outcome = daemon.run_with(&[verb, "-f", "-"], part);
+        assert!(outcome.stderr.contains("stdin has one mistake"), "{}", outcome.stderr);
+        let outcome = daemon.run_with(&[verb, "-f", "-", "--prune"], part);
+        assert!(outcome.stderr.contains("stdin has 2 mistakes"), "{}", outcome.stderr);
 
         // A document without a mistake of its own collides with the site: the daemon knows with what.
         let outcome = daemon.run_with(&[verb, "-f", "-"], SOUND);
