@@ -4,6 +4,7 @@
 //! each names its interface; when one fails, those before it are closed again. DPDK itself cannot be
 //! started twice in a process, so after a failure the process has to end.
 
+use std::ops::Deref;
 use std::path::PathBuf;
 
 use rte_rs::{
@@ -97,7 +98,62 @@ pub struct RunningInterface {
     /// The largest layer-3 packet, in octets.
     pub mtu: u16,
     /// The device: link state, counters, MAC. Dropping it does not stop it while a queue exists.
-    pub device: Device,
+    pub device: RunningDevice,
+}
+
+/// A started device.
+#[derive(Debug)]
+pub struct RunningDevice(Handle);
+
+#[derive(Debug)]
+enum Handle {
+    /// Closed when dropped.
+    Closing(Device),
+    /// Closed by the end of the process, and so is its socket, which bears no file afterwards.
+    ///
+    /// `net_memif` of DPDK 22.11 frees its memory both on the thread that closes the device and on
+    /// DPDK's interrupt thread when the peer leaves, without a lock between them: a peer that leaves
+    /// in the same moment, as it does when both stop together, ends in a crash.
+    Leaving(&'static Device, Option<PathBuf>),
+}
+
+impl RunningDevice {
+    fn new(device: Device, planned: &PlannedDevice) -> Self {
+        Self(match planned {
+            PlannedDevice::Memif { role, socket, .. } => Handle::Leaving(
+                Box::leak(Box::new(device)),
+                (*role == Role::Server).then(|| socket.clone()),
+            ),
+            PlannedDevice::Pci { .. }
+            | PlannedDevice::AfPacket { .. }
+            | PlannedDevice::Tap { .. }
+            | PlannedDevice::VhostUser { .. }
+            | PlannedDevice::VirtioUser { .. }
+            | PlannedDevice::Ring
+            | PlannedDevice::Pcap { .. }
+            | PlannedDevice::Null => Handle::Closing(device),
+        })
+    }
+}
+
+impl Deref for RunningDevice {
+    type Target = Device;
+
+    fn deref(&self) -> &Device {
+        match &self.0 {
+            Handle::Closing(device) => device,
+            Handle::Leaving(device, _) => device,
+        }
+    }
+}
+
+impl Drop for RunningDevice {
+    fn drop(&mut self) {
+        if let Handle::Leaving(_, Some(socket)) = &self.0 {
+            // Nobody can connect any more; should this fail, the next start removes it.
+            let _ = std::fs::remove_file(socket);
+        }
+    }
 }
 
 /// An interface and its queue pairs, one per worker.
@@ -252,6 +308,7 @@ fn start_device(
         },
     };
     let queues = device.start(&config, pool).map_err(named)?;
+    let device = RunningDevice::new(device, &interface.device);
     let running = RunningInterface { name: interface.name.clone(), mtu: interface.mtu, device };
     Ok((running, queues.receive.into_iter().zip(queues.transmit).collect()))
 }

@@ -244,6 +244,9 @@ fn every_mtu_finds_room_as_the_drivers_ask_for_it() {
 }
 
 proptest! {
+    // Each case makes a host of some hundred files.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn no_plan_contradicts_itself(
         cores in 1u32..=12,

@@ -86,6 +86,8 @@ fn memif_carries_frames_between_its_server_and_its_client() {
 
     cross(&mut started.running, 0, 1, &frame(5, 60));
     cross(&mut started.running, 1, 0, &frame(6, 9014));
+    drop(started);
+    assert!(!socket.exists(), "a clean stop leaves no socket");
 }
 
 #[test]

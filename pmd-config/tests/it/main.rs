@@ -13,6 +13,7 @@
 
 mod failures;
 mod kinds;
+mod peers;
 mod restart;
 mod support;
 mod wire;
