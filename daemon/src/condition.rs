@@ -76,7 +76,7 @@ reasons! {
     /// A device of the node file was not there at the start.
     InterfaceAbsent = "INTERFACE_ABSENT", Error,
         "Its ports carry nothing; other ports are not affected.",
-        "Make the device available (`sluice check --host` says how), then restart sluiced; or remove it from the node file.";
+        "Make the device available (`sluice check --host` says how) and restart sluiced, or remove the interface from the node file.";
     /// Drops that point to a bug are increasing.
     DropsBug = "DROPS_BUG", Error,
         "Frames are lost.",

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use bridge_model::reason::DropReason;
+use fwd::DropSample;
 use fwd::counters::PortSlot;
-use fwd::events::DropSample;
 
 /// The newest sample of each kind, and when it was taken.
 #[derive(Debug, Default)]
@@ -58,8 +58,7 @@ mod tests {
             samples.keep(at(moment), sample(octets));
         }
 
-        let (moment, kept) =
-            samples.get(PortSlot::UNATTRIBUTED, DropReason::VlanUnknown).unwrap();
+        let (moment, kept) = samples.get(PortSlot::UNATTRIBUTED, DropReason::VlanUnknown).unwrap();
         assert_eq!((*moment, kept.octets), (at(3), 64));
     }
 }

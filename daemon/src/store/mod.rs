@@ -8,12 +8,13 @@ mod durable;
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use bridge_model::types::Revision;
 
 /// The largest site file that is read, in octets. A full site of 4094 VLAN links takes a twentieth.
-pub const SITE_LIMIT: u64 = 8 << 20;
+pub const SITE_LIMIT: usize = 8 << 20;
 
 /// What the site file held when it was read or written: FNV-1a of its octets. It tells an edited
 /// file from an unchanged one; it is no protection against forgery.
@@ -29,6 +30,10 @@ impl Fingerprint {
         Self(hash)
     }
 }
+
+/// What tells, without reading it, that a file may have changed: modification time in nanoseconds,
+/// length and inode.
+pub type Stamp = (i128, u64, u64);
 
 /// The site file could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -96,6 +101,13 @@ impl SiteStore {
         &self.site
     }
 
+    /// The stamp of the site file; `None` if it cannot be looked at.
+    pub fn stamp(&self) -> Option<Stamp> {
+        let data = fs::metadata(&self.site).ok()?;
+        let time = i128::from(data.mtime()) * 1_000_000_000 + i128::from(data.mtime_nsec());
+        Some((time, data.len(), data.ino()))
+    }
+
     /// The text of the site file.
     pub fn read(&self) -> Result<String, ReadError> {
         let path = || self.site.clone();
@@ -104,7 +116,7 @@ impl SiteStore {
             _ => ReadError::Io { path: path(), source },
         };
         let octets = fs::metadata(&self.site).map_err(missing)?.len();
-        if octets > SITE_LIMIT {
+        if octets > SITE_LIMIT as u64 {
             return Err(ReadError::TooLong { path: path(), octets });
         }
         let octets = fs::read(&self.site).map_err(missing)?;

@@ -86,7 +86,7 @@ fn every_way_a_site_file_cannot_be_read_has_its_own_message() {
     assert!(message().contains("not UTF-8"), "{}", message());
 
     let file = fs::File::create(place.store.path()).unwrap();
-    file.set_len(SITE_LIMIT + 1).unwrap();
+    file.set_len(SITE_LIMIT as u64 + 1).unwrap();
     assert!(message().contains("too many"), "{}", message());
 
     fs::remove_file(place.store.path()).unwrap();
