@@ -18,6 +18,10 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{Colour, Output, Report, Tone};
 
+/// Said when something is missing that the rest of the site may have.
+const PART_HINT: &str = "\n\nif this is a part of a site, lay it over the whole: --base FILE \
+     (`sluice export` prints the running site)";
+
 /// What is known about a site document.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -57,7 +61,12 @@ fn check_file<W: Write>(
     let document = Document::read(file)?;
     match site::parse_over(&document.name, &document.text, &base) {
         // People read mistakes on stderr with the lines they are in; programs get them as data.
-        Err(errors) if out.format.is_text() => Err(Failure::Site(shown(&errors))),
+        Err(errors) if out.format.is_text() => {
+            let is_part = base.objects().next().is_none()
+                && errors.iter().any(|error| error.code == "missing_reference");
+            let hint = if is_part { PART_HINT } else { "" };
+            Err(Failure::Site(shown(&errors) + hint))
+        }
         Err(errors) => {
             let verdict = Verdict {
                 file: document.name,

@@ -59,6 +59,7 @@ fn durations_show_their_largest_units() {
         (Duration::from_micros(1_940), "1.9ms"),
         (Duration::from_millis(250), "250ms"),
         (Duration::from_secs(41), "41s"),
+        (Duration::from_secs(300), "5m"),
         (Duration::from_secs(725), "12m5s"),
         (Duration::from_secs(3_720), "1h2m"),
         (Duration::from_secs(273_600), "3d4h"),

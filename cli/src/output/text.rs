@@ -60,10 +60,18 @@ pub(crate) fn duration(span: Duration) -> String {
         0 if span.is_zero() => "0s".to_owned(),
         0 => format!("{}us", span.as_micros()),
         1..60 => format!("{seconds}s"),
-        60..3600 => format!("{minutes}m{}s", seconds % 60),
-        3600..86_400 => format!("{hours}h{minutes}m"),
-        _ => format!("{days}d{hours}h"),
+        60..3600 => two((minutes, 'm'), (seconds % 60, 's')),
+        3600..86_400 => two((hours, 'h'), (minutes, 'm')),
+        _ => two((days, 'd'), (hours, 'h')),
     }
+}
+
+/// Two units, the smaller one only if there is something of it.
+fn two((large, its_unit): (u64, char), (small, unit): (u64, char)) -> String {
+    if small == 0 {
+        return format!("{large}{its_unit}");
+    }
+    format!("{large}{its_unit}{small}{unit}")
 }
 
 /// VIDs as a list: `10,20-30`.

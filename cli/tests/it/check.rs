@@ -71,7 +71,9 @@ fn a_part_of_a_site_is_checked_over_the_whole() {
     };
     let part = "accessPorts: [{name: p2, bridge: web, host: gw-a, interface: vm2}]\n";
 
-    assert_eq!(check(part, false).code, 5);
+    let outcome = check(part, false);
+    assert_eq!(outcome.code, 5);
+    assert!(outcome.stderr.contains("--base FILE"), "{}", outcome.stderr);
     let outcome = check(part, true);
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
     assert_eq!(outcome.stdout, "stdin is valid: 1 access port\n");
