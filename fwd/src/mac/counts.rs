@@ -1,7 +1,10 @@
 //! How many stations were learned: per learning domain, per member, per port.
 //!
 //! Counts are signed: a worker's move is counted when its event arrives, and events of two workers
-//! may arrive in either order. Once the event rings are empty the counts are exact.
+//! may arrive in either order. Once the event rings are empty the counts are exact, with one
+//! exception: while the table grows, a worker on the new table can move a station before the writer
+//! has replayed an earlier move from the old table. That earlier move is void (the station's next
+//! frame settles the matter) but stays counted. Counts of whole domains are always exact.
 
 use bridge_model::types::{Fid, MemberId, PortId};
 

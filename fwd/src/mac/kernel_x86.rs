@@ -2,12 +2,14 @@
 //!
 //! A worker reads a bucket while the writer or another worker stores to it. A Rust load of 32 or 64
 //! bytes that races with a store is undefined behaviour, so the load is an `asm!` instruction: the
-//! compiler knows nothing of what it read. What comes out is only a *suggestion* of lanes: the
+//! compiler knows nothing of what it read, and (no `readonly`, no `pure`) moves no other access
+//! across it. What comes out is only a *suggestion* of lanes: the
 //! caller loads the suggested slot again with an atomic load and compares again, so a torn or stale
 //! vector can cost time but never a wrong answer. A lane that should match and does not would need
 //! the load to tear *inside* an aligned 8-byte word, which no x86 processor does: processors with
-//! AVX read aligned 16-byte pieces whole (Intel SDM volume 3, 9.1.1), and the pieces are ordered
-//! with the atomic loads around them (loads are not reordered with loads, 9.2.2).
+//! AVX read aligned 16-byte pieces whole (Intel SDM volume 3, "Guaranteed Atomic Operations"; AMD
+//! says the same), and loads are not reordered with the atomic loads around them ("Memory
+//! Ordering"). The tests run all kernels against a writer that never stops displacing.
 #![allow(unsafe_code, reason = "vector loads that may race have no safe form")]
 
 use std::arch::asm;
@@ -117,7 +119,7 @@ fn probe_avx2(bucket: &Bucket, identity: u64) -> u32 {
             words = in(reg) words,
             low = out(ymm_reg) low,
             high = out(ymm_reg) high,
-            options(nostack, preserves_flags, readonly),
+            options(nostack, preserves_flags),
         );
     }
     let wanted = _mm256_set1_epi64x(identity.cast_signed());
@@ -140,7 +142,7 @@ fn probe_avx512(bucket: &Bucket, identity: u64) -> u32 {
             "vmovdqa64 {line}, [{words}]",
             words = in(reg) words,
             line = out(zmm_reg) line,
-            options(nostack, preserves_flags, readonly),
+            options(nostack, preserves_flags),
         );
     }
     let difference = _mm512_xor_si512(line, _mm512_set1_epi64(identity.cast_signed()));

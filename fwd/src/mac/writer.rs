@@ -102,7 +102,8 @@ pub struct Statistics {
     pub alternates: u64,
     /// Entries moved to make room, ever.
     pub displacements: u64,
-    /// Overflow counters that lost count (see `docs` of the bucket): each may cost misses a line.
+    /// Overflow counters that lost count (three keys of one home bucket and class were displaced at
+    /// once): misses of that class cost a second line until the table is rebuilt.
     pub saturated: u64,
     /// Events refused since the table was full.
     pub refused_full: u64,
@@ -166,6 +167,13 @@ impl MacWriter {
     /// a new image; a member without a port has no share of its own, only its domain's.
     pub fn assign_port(&mut self, fid: Fid, member: MemberId, port: PortId) {
         self.counts.assign(fid, member, port);
+    }
+
+    /// Brings the memory near that [`learn`](Self::learn) will need: call it for a batch of events
+    /// first when the table is larger than the caches.
+    #[inline]
+    pub fn prefetch(&self, event: &LearnEvent) {
+        self.newest().table.prefetch(self.live.table.hash(event.fid, event.mac));
     }
 
     /// Takes in what a worker saw.
@@ -331,17 +339,21 @@ impl MacWriter {
         EntryView { fid, mac, member: word.member(), is_static, idle_steps }
     }
 
-    /// Learned entries of a domain, static ones not counted.
+    /// Learned entries of a domain, static ones not counted. Always exact.
     pub fn learned_in_fid(&self, fid: Fid) -> u64 {
         self.counts.of_fid(fid)
     }
 
-    /// Learned entries of a member.
+    /// Learned entries of a member, static ones not counted. After a growth it can be off by the
+    /// stations that moved at the instant of the change-over, so it is for limits and display. That
+    /// no entry names a retired member any more is known when a sweep that removes them has
+    /// completed which began after the last event that names it.
     pub fn learned_by_member(&self, fid: Fid, member: MemberId) -> u64 {
         self.counts.of_member(fid, member)
     }
 
-    /// Learned entries of a port (see [`assign_port`](Self::assign_port)).
+    /// Learned entries of a port (see [`assign_port`](Self::assign_port)), as exact as
+    /// [`learned_by_member`](Self::learned_by_member).
     pub fn learned_by_port(&self, port: PortId) -> u64 {
         self.counts.of_port(port)
     }

@@ -3,16 +3,17 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use bridge_model::types::{Fid, MemberId};
 
 use super::crafted::{Bench, bench, crowded, event};
 use crate::mac::kernel::{Burst, Isa, Kernel};
-use crate::mac::{AgeEpoch, Hashed, Learned, MacTable, MacWriter, Scalar};
+use crate::mac::{AgeEpoch, GrowthStage, Hashed, LearnEvent, Learned, MacTable, MacWriter, Scalar};
 
 /// Displacements that the writer makes under the readers' eyes.
-const DISPLACEMENTS: u64 = if cfg!(debug_assertions) { 50_000 } else { 3_000_000 };
+const DISPLACEMENTS: u64 = if cfg!(debug_assertions) { 50_000 } else { 500_000 };
 
 /// Members that churned keys are behind, so that nobody takes their entries for others.
 const CHURNED: u16 = 4000;
@@ -155,4 +156,81 @@ fn a_move_by_one_worker_survives_every_displacement() {
         assert_eq!(writer.get(fid, mac).unwrap().member, MemberId(expected), "a move was lost");
     });
     assert!(writer.statistics().displacements >= DISPLACEMENTS);
+}
+
+#[test]
+fn workers_that_change_over_to_a_larger_table_miss_nothing() {
+    const STATIONS: u64 = 20_000;
+    const WORKERS: usize = 2;
+    let fid = Fid(1);
+    let Bench { table: old, mut writer, .. } = bench(17);
+    for mac in 1..=STATIONS {
+        assert_eq!(writer.learn(&event(fid, mac, 1)), Learned::New);
+    }
+    let new: OnceLock<Arc<MacTable>> = OnceLock::new();
+    let changed = AtomicUsize::new(0);
+    let stop = &AtomicBool::new(false);
+    let (reports, reported) = std::sync::mpsc::channel();
+    thread::scope(|scope| {
+        for worker in 0..WORKERS as u64 {
+            let (reports, old, new, changed) = (reports.clone(), &old, &new, &changed);
+            scope.spawn(move || {
+                let _stop = StopOnDrop(stop);
+                let mut table = old;
+                let mut pass = 0_u16;
+                while !stop.load(Ordering::Relaxed) {
+                    if let Some(new) = new.get()
+                        && Arc::ptr_eq(table, old)
+                    {
+                        table = new;
+                        changed.fetch_add(1, Ordering::Release);
+                    }
+                    pass += 1;
+                    let stations = (1..=STATIONS).filter(|mac| mac % WORKERS as u64 == worker);
+                    for mac in stations {
+                        let hit = table.find(Scalar, table.hash(fid, mac)).expect("present");
+                        let member = MemberId(1 + (pass + (mac % 3) as u16) % 3);
+                        if mac % 7 == 0
+                            && hit.member() != member
+                            && hit.move_to(member, AgeEpoch::new(0))
+                        {
+                            let moved_from = Some(hit.member());
+                            let report = LearnEvent { mac, fid, member, moved_from };
+                            reports.send(report).unwrap();
+                        }
+                    }
+                }
+            });
+        }
+        let _stop = StopOnDrop(stop);
+        let read = |writer: &mut MacWriter| {
+            for report in reported.try_iter() {
+                writer.learn(&report);
+            }
+        };
+        writer.grow(18).unwrap();
+        while writer.growth_step(1 << 9) == Some(GrowthStage::Copying) {
+            read(&mut writer);
+        }
+        new.set(Arc::clone(writer.table())).unwrap();
+        while changed.load(Ordering::Acquire) < WORKERS && !stop.load(Ordering::Relaxed) {
+            read(&mut writer);
+            thread::yield_now();
+        }
+        writer.growth_published();
+        while writer.growth_step(1 << 9).is_some() {
+            read(&mut writer);
+        }
+        assert!(!stop.load(Ordering::Relaxed), "a worker gave up");
+    });
+    for report in reported.try_iter() {
+        writer.learn(&report);
+    }
+    for mac in 1..=STATIONS {
+        assert!((1..=3).contains(&writer.get(fid, mac).unwrap().member.0));
+    }
+    assert_eq!(writer.learned_in_fid(fid), STATIONS);
+    // A move in the old table that a move in the new one overtook is counted though it is void.
+    let counted: u64 = (1..=3).map(|m| writer.learned_by_member(fid, MemberId(m))).sum();
+    assert_eq!(counted, STATIONS);
 }

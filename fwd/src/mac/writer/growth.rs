@@ -15,7 +15,8 @@
 //! Workers never insert or remove.
 //!
 //! A move that a worker made in the old table reaches the new one with the copy or with its event,
-//! whichever is later; if the event was lost, the station's next frame moves it again.
+//! whichever is later. If the station is moved in the new table before, that move stands and the
+//! earlier one stays in the counts of its members (see `counts`).
 
 use std::sync::Arc;
 
