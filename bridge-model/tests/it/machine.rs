@@ -1,0 +1,383 @@
+//! The compiled tables, interpreted as their documentation says: one look-up with key (fid, MAC), and
+//! a plain map for a MAC table. It shares nothing with the oracle, so a fault in the compiler or in
+//! the oracle shows as a difference.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bridge_model::compile::{
+    Class, Compiled, HostView, MacLimit, MemberRoute, Numbering, OverLimit, PushTags,
+    ReservedAction, Scope, StormLimits, StormRate, TaggedClasses, compile,
+};
+use bridge_model::oracle::{Copy, Learned, Outcome};
+use bridge_model::reason::DropReason;
+use bridge_model::topology::Topology;
+use bridge_model::types::{
+    Fid, IndividualMac, InterfaceId, MemberId, PortId, Revision, Tpid, VlanId, VlanTag,
+};
+use bridge_model::wire::ethernet::Header;
+use bridge_model::wire::reserved::{self, ReservedClass};
+
+type Bucket = (u128, Duration);
+
+pub(crate) struct Machine {
+    pub(crate) numbering: Numbering,
+    pub(crate) compiled: Compiled,
+    topology: Topology,
+    view: HostView,
+    now: Duration,
+    learned: BTreeMap<(Fid, IndividualMac), (MemberId, Duration)>,
+    buckets: BTreeMap<(PortId, Option<VlanId>, u8), Bucket>,
+}
+
+/// Where a frame belongs, and how many tags come off.
+struct Arrival {
+    fid: Fid,
+    member: MemberId,
+    popped: usize,
+}
+
+impl Machine {
+    pub(crate) fn new(topology: &Topology, view: &HostView) -> Self {
+        let mut numbering = Numbering::default();
+        let compiled = compile(topology, view, &mut numbering, Revision(1)).unwrap();
+        Self {
+            numbering,
+            compiled,
+            topology: topology.clone(),
+            view: view.clone(),
+            now: Duration::ZERO,
+            learned: BTreeMap::new(),
+            buckets: BTreeMap::new(),
+        }
+    }
+
+    /// What the MAC writer does after every publication: entries of retired numbers go, and the
+    /// numbers are released.
+    fn sweep(&mut self) {
+        let members = self.numbering.retired();
+        let fids = self.numbering.retired_fids();
+        self.learned.retain(|(fid, _), (member, _)| {
+            !fids.contains(fid) && !members.contains(&(*fid, *member))
+        });
+        self.numbering.release(&members, &fids);
+        for (fid, _, mac) in &self.compiled.static_macs {
+            self.learned.remove(&(*fid, *mac));
+        }
+    }
+
+    pub(crate) fn reconfigure(&mut self, topology: &Topology, view: &HostView) {
+        self.topology = topology.clone();
+        self.view = view.clone();
+        self.recompile();
+    }
+
+    fn recompile(&mut self) {
+        let next = compile(&self.topology, &self.view, &mut self.numbering, Revision(2));
+        self.compiled = next.unwrap();
+        self.sweep();
+    }
+
+    pub(crate) fn flush(&mut self, scope: &Scope) {
+        self.numbering.retire(&self.topology, scope);
+        self.recompile();
+    }
+
+    pub(crate) fn tick(&mut self, now: Duration) {
+        self.now = now;
+        let fids = &self.compiled.tables.fids;
+        self.learned.retain(|(fid, _), (_, seen)| {
+            now.saturating_sub(*seen) <= fids.get(fid.index()).map_or(Duration::ZERO, |f| f.ageing)
+        });
+    }
+
+    pub(crate) fn learned(&self) -> Vec<Learned> {
+        let mut learned: Vec<Learned> = self
+            .learned
+            .iter()
+            .map(|((fid, mac), (member, _))| {
+                let at = self.numbering.locate(*fid, *member).unwrap();
+                let (domain, payload_vid) = self.numbering.domain_of(*fid).unwrap();
+                let domain_vid = match domain {
+                    bridge_model::compile::Domain::Transit(_, vid) => Some(*vid),
+                    _ => payload_vid,
+                };
+                let is_trunk = self.topology.trunks.contains_key(&at.port);
+                let vid = is_trunk.then(|| (at.vid.unwrap(), at.inner_vid));
+                Learned { owner: at.owner, domain_vid, mac: *mac, port: at.port, vid }
+            })
+            .collect();
+        learned.sort();
+        learned
+    }
+
+    pub(crate) fn frame(&mut self, now: Duration, interface: InterfaceId, frame: &[u8]) -> Outcome {
+        self.tick(now);
+        self.decide(interface, frame).unwrap_or_else(Outcome::Dropped)
+    }
+
+    fn decide(&mut self, interface: InterfaceId, frame: &[u8]) -> Result<Outcome, DropReason> {
+        let header = Header::parse(frame).map_err(|_| DropReason::Malformed)?;
+        let source = IndividualMac::try_from(header.source).map_err(|_| DropReason::BadSource)?;
+        let tables = &self.compiled.tables;
+        let ingress = tables.interfaces.get(interface.index()).ok_or(DropReason::PortUnbound)?;
+        if let Some(class) = reserved::classify(frame, &header) {
+            let action = ingress.reserved.action(class);
+            return self.reserved(interface, class, action, &header, frame);
+        }
+        let arrival = classify(&ingress.tagged, &ingress.untagged, &header)?;
+        let fid = &self.compiled.tables.fids[arrival.fid.index()];
+        let (port, vid) = match fid.members[arrival.member.index()].route {
+            MemberRoute::Port { port, vid, .. } => (port, vid),
+            MemberRoute::Retired => panic!("a class names a retired member"),
+        };
+        if header.destination.is_group() {
+            let kind = u8::from(!header.destination.is_broadcast());
+            self.storm(port, vid, kind)?;
+        }
+        self.learn(&arrival, port, source)?;
+        self.forward(&arrival, (port, vid), &header, frame)
+    }
+
+    fn reserved(
+        &self,
+        interface: InterfaceId,
+        class: ReservedClass,
+        action: ReservedAction,
+        header: &Header,
+        frame: &[u8],
+    ) -> Result<Outcome, DropReason> {
+        let tagged = header.outer_vid_raw().filter(|vid| *vid != 0);
+        if let ReservedAction::Drop(reason) = action {
+            return Err(reason);
+        }
+        if matches!(class, ReservedClass::LinkLocal(0 | 8)) && tagged.is_some() {
+            return Err(DropReason::BpduTagged);
+        }
+        if let ReservedAction::Consume(reason) = action {
+            return Ok(Outcome::Consumed(reason));
+        }
+        let mut copies = Vec::new();
+        let mut refused = Vec::new();
+        for relay in &self.compiled.tables.interfaces[interface.index()].reserved.relay {
+            if tagged.is_none_or(|raw| relay.vids.iter().any(|vid| vid.get() == raw)) {
+                let out = (&mut copies, &mut refused);
+                self.leave(relay.interface, frame, header, 0, &[], out);
+            }
+        }
+        if copies.is_empty() && refused.is_empty() {
+            return Err(DropReason::BpduNoRelay);
+        }
+        Ok(outcome(copies, refused))
+    }
+
+    fn storm(&mut self, port: PortId, vid: Option<VlanId>, kind: u8) -> Result<(), DropReason> {
+        let table = &self.compiled.tables.ports[usize::from(port.0)];
+        let pick = |limits: &StormLimits| match kind {
+            0 => limits.broadcast,
+            1 => limits.multicast,
+            _ => limits.unknown_unicast,
+        };
+        let reason = match kind {
+            0 => DropReason::StormBroadcast,
+            1 => DropReason::StormMulticast,
+            _ => DropReason::StormUnknown,
+        };
+        let mut wanted: Vec<((PortId, Option<VlanId>, u8), StormRate)> = Vec::new();
+        wanted.extend(pick(&table.storm).map(|rate| ((port, None, kind), rate)));
+        if vid.is_some() {
+            wanted.extend(pick(&table.storm_per_vid).map(|rate| ((port, vid, kind), rate)));
+        }
+        const FRAME: u128 = 1_000_000_000;
+        for (key, rate) in &wanted {
+            let full = u128::from(rate.burst) * FRAME;
+            let (level, filled) = self.buckets.entry(*key).or_insert((full, self.now));
+            let gained = (self.now - *filled).as_nanos() * u128::from(rate.frames_per_second);
+            *level = (*level + gained).min(full);
+            *filled = self.now;
+            if *level < FRAME {
+                return Err(reason);
+            }
+        }
+        for (key, _) in &wanted {
+            self.buckets.get_mut(key).unwrap().0 -= FRAME;
+        }
+        Ok(())
+    }
+
+    fn static_member(&self, fid: Fid, mac: IndividualMac) -> Option<MemberId> {
+        let statics = &self.compiled.static_macs;
+        statics.iter().find(|(f, _, m)| (*f, *m) == (fid, mac)).map(|(_, member, _)| *member)
+    }
+
+    fn learn(
+        &mut self,
+        arrival: &Arrival,
+        port: PortId,
+        source: IndividualMac,
+    ) -> Result<(), DropReason> {
+        if let Some(member) = self.static_member(arrival.fid, source) {
+            let at_home = member == arrival.member;
+            return if at_home { Ok(()) } else { Err(DropReason::StaticMacViolation) };
+        }
+        let key = (arrival.fid, source);
+        let known = self.learned.get(&key).map(|(member, _)| *member);
+        if known != Some(arrival.member) {
+            let port_limit = self.compiled.tables.ports[usize::from(port.0)].mac_limit;
+            let fid_limit = self.compiled.tables.fids[arrival.fid.index()].mac_limit;
+            let on_port = self.learned.iter().filter(|((fid, _), (member, _))| {
+                let member = &self.compiled.tables.fids[fid.index()].members[member.index()];
+                matches!(member.route, MemberRoute::Port { port: p, .. } if p == port)
+            });
+            let in_fid = self.learned.keys().filter(|(fid, _)| *fid == arrival.fid).count();
+            let over = |limit: Option<MacLimit>, count: usize| {
+                limit.filter(|limit| count >= limit.entries as usize).map(|limit| limit.over)
+            };
+            let broken = [
+                over(port_limit, on_port.count()),
+                over(fid_limit, in_fid).filter(|_| known.is_none()),
+            ];
+            if broken.contains(&Some(OverLimit::Drop)) {
+                return Err(DropReason::MacLimit);
+            }
+            if broken.contains(&Some(OverLimit::Forward)) {
+                return Ok(());
+            }
+        }
+        self.learned.insert(key, (arrival.member, self.now));
+        Ok(())
+    }
+
+    fn forward(
+        &mut self,
+        arrival: &Arrival,
+        (port, vid): (PortId, Option<VlanId>),
+        header: &Header,
+        frame: &[u8],
+    ) -> Result<Outcome, DropReason> {
+        if header.destination == header.source {
+            return Err(DropReason::Hairpin);
+        }
+        let known = IndividualMac::try_from(header.destination).ok().and_then(|mac| {
+            let learned = self.learned.get(&(arrival.fid, mac)).map(|(member, _)| *member);
+            self.static_member(arrival.fid, mac).or(learned)
+        });
+        if known.is_none() && !header.destination.is_group() {
+            self.storm(port, vid, 2)?;
+        }
+        let fid = &self.compiled.tables.fids[arrival.fid.index()];
+        let group = fid.members[arrival.member.index()].split_horizon;
+        let mut targets = match known {
+            Some(member) if member == arrival.member => return Err(DropReason::Hairpin),
+            Some(member) => vec![member],
+            None => fid.flood.clone(),
+        };
+        targets.retain(|member| *member != arrival.member);
+        if targets.is_empty() {
+            return Err(DropReason::NoDestination);
+        }
+        targets.retain(|member| {
+            let other = fid.members[member.index()].split_horizon;
+            group == 0 || other != group
+        });
+        if targets.is_empty() {
+            return Err(DropReason::SplitHorizon);
+        }
+        let mut copies = Vec::new();
+        let mut refused = Vec::new();
+        let priority = header.outer.map(VlanTag::priority).unwrap_or_default();
+        for member in targets {
+            let MemberRoute::Port { interface, push, .. } = fid.members[member.index()].route
+            else {
+                panic!("flooding to a retired member");
+            };
+            let push = match push {
+                PushTags::None => Vec::new(),
+                PushTags::One(tpid, vid) => vec![VlanTag::new(tpid, vid, priority)],
+                PushTags::Two(tpid, outer, inner) => vec![
+                    VlanTag::new(tpid, outer, priority),
+                    VlanTag::new(Tpid::CTag, inner, priority),
+                ],
+            };
+            let out = (&mut copies, &mut refused);
+            self.leave(interface, frame, header, arrival.popped, &push, out);
+        }
+        Ok(outcome(copies, refused))
+    }
+
+    fn leave(
+        &self,
+        interface: InterfaceId,
+        frame: &[u8],
+        header: &Header,
+        popped: usize,
+        push: &[VlanTag],
+        (copies, refused): (&mut Vec<Copy>, &mut Vec<(InterfaceId, DropReason)>),
+    ) {
+        let mut bytes = frame[..12].to_vec();
+        for tag in push {
+            bytes.extend(tag.tpid.ether_type().to_be_bytes());
+            bytes.extend(tag.tci.to_be_bytes());
+        }
+        bytes.extend(&frame[12 + 4 * popped..]);
+        if bytes.len() < 60 && bytes.len() < frame.len() {
+            bytes.resize(60, 0);
+        }
+        let tags = (header.tag_count() - popped + push.len()).min(2);
+        let mtu = self.compiled.tables.interfaces[interface.index()].mtu;
+        if bytes.len() > 14 + 4 * tags + usize::from(mtu) {
+            refused.push((interface, DropReason::MtuExceeded));
+        } else {
+            copies.push(Copy { interface, bytes });
+        }
+    }
+}
+
+fn outcome(mut copies: Vec<Copy>, mut refused: Vec<(InterfaceId, DropReason)>) -> Outcome {
+    copies.sort();
+    refused.sort();
+    if copies.is_empty() && refused.len() == 1 {
+        return Outcome::Dropped(refused[0].1);
+    }
+    Outcome::Sent { copies, refused }
+}
+
+fn classify(
+    tagged: &TaggedClasses,
+    untagged: &Class,
+    header: &Header,
+) -> Result<Arrival, DropReason> {
+    let Some(tag) = header.outer else { return resolve(untagged, None, 0) };
+    let raw = tag.vid_raw();
+    match tagged {
+        TaggedClasses::Trunk { tpid, .. } if *tpid != tag.tpid => Err(DropReason::BadTpid),
+        TaggedClasses::Trunk { classes, .. } => match VlanId::new(raw) {
+            Ok(vid) => resolve(classes.get(vid), header.inner, 1),
+            Err(_) if raw == 0 => resolve(untagged, None, 1),
+            Err(_) => Err(DropReason::VlanReserved),
+        },
+        TaggedClasses::Transparent { .. } if raw == 4095 => Err(DropReason::VlanReserved),
+        TaggedClasses::Transparent { base, member } => {
+            Ok(Arrival { fid: Fid(base.0 + raw), member: *member, popped: 0 })
+        }
+        TaggedClasses::All(Class::Drop(DropReason::TaggedOnAccess)) if raw == 0 => {
+            resolve(untagged, None, 1)
+        }
+        TaggedClasses::All(Class::Drop(DropReason::TaggedOnAccess)) if raw == 4095 => {
+            Err(DropReason::VlanReserved)
+        }
+        TaggedClasses::All(class) => resolve(class, None, 1),
+    }
+}
+
+fn resolve(class: &Class, inner: Option<VlanTag>, popped: usize) -> Result<Arrival, DropReason> {
+    match class {
+        Class::Forward { fid, member } => Ok(Arrival { fid: *fid, member: *member, popped }),
+        Class::Drop(reason) => Err(*reason),
+        Class::Stacked(classes) => {
+            let inner = inner.filter(|tag| tag.tpid == Tpid::CTag);
+            let vid = inner.and_then(|tag| VlanId::new(tag.vid_raw()).ok());
+            resolve(classes.get(vid.ok_or(DropReason::VlanUnknown)?), None, popped + 1)
+        }
+    }
+}
