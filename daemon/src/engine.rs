@@ -125,7 +125,7 @@ impl Engine {
             InstanceError::Running { .. } => Ending::new(Exit::Conflict, &why),
             InstanceError::Open { .. } => error(&why),
         })?;
-        let (running, absent, name) = devices(&mut node, &lock)?;
+        let (running, absent, name) = devices((node_path, &mut node), &lock)?;
         let facts = HostFacts {
             name,
             node_file: node_path.display().to_string(),
@@ -150,7 +150,10 @@ impl Engine {
 }
 
 /// Brings up the devices of the node file that are there.
-fn devices(node: &mut NodeFile, lock: &InstanceLock) -> Result<(Running, Absent, Name), Ending> {
+fn devices(
+    (path, node): (&Path, &mut NodeFile),
+    lock: &InstanceLock,
+) -> Result<(Running, Absent, Name), Ending> {
     let host = node::probe();
     let absent = node::set_absent_aside(node, &host);
     let name = node.name.as_ref().map_or(host.hostname.as_str(), |name| name.as_str()).to_owned();
@@ -161,7 +164,7 @@ fn devices(node: &mut NodeFile, lock: &InstanceLock) -> Result<(Running, Absent,
     }
     let plan = check(node, &host)
         .into_plan()
-        .map_err(|not_ready| Ending::new(Exit::Problems, &not_ready))?;
+        .map_err(|why| Ending::new(Exit::Problems, &format!("{}: {why}", path.display())))?;
     let name = plan.name.as_str().parse().map_err(|why| Ending::new(Exit::Invalid, &why))?;
     let running = bring_up(&plan, lock).map_err(|why| error(&why))?;
     Ok((running, absent, name))

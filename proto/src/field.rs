@@ -37,6 +37,10 @@ pub fn port_name(path: &str, text: &str) -> Result<Name, BadField> {
 /// The station address in `text`.
 pub fn mac(path: &str, text: &str) -> Result<IndividualMac, BadField> {
     let mac: MacAddr = text.parse().map_err(|why| bad(path, &why))?;
+    if mac.is_group() {
+        let why = format!("{mac} is a group address: expected that of one station");
+        return Err(bad(path, &why));
+    }
     mac.try_into().map_err(|why| bad(path, &why))
 }
 
@@ -84,7 +88,8 @@ mod tests {
         check(name("mac.bridge", ""), "mac.bridge", "is not a name");
         check(port_name("port", "bridges/a"), "port", "is not a name");
         check(mac("mac.mac", "52:54"), "mac.mac", "is not a MAC address");
-        check(mac("mac.mac", "ff:ff:ff:ff:ff:ff"), "mac.mac", "names no station");
+        check(mac("mac.mac", "ff:ff:ff:ff:ff:ff"), "mac.mac", "is a group address");
+        check(mac("mac.mac", "00:00:00:00:00:00"), "mac.mac", "names no station");
         check(vid("mac.vid", 0), "mac.vid", "expected 1 to 4094");
         check(vid("mac.vid", 4095), "mac.vid", "expected 1 to 4094");
         check(vid("mac.vid", u32::MAX), "mac.vid", "expected 1 to 4094");

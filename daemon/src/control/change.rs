@@ -125,7 +125,7 @@ impl Control {
                 elapsed: Duration::ZERO,
             });
         }
-        self.refuse_to_overwrite_an_edit()?;
+        self.refuse_to_overwrite_an_edit(edit)?;
         let fingerprint = self.store.write(next, &text).map_err(|error| failures::write(&error))?;
         self.loaded(fingerprint);
         self.publish(prepared);
@@ -254,8 +254,13 @@ impl Control {
         }));
     }
 
-    /// The site file holds something that nobody has loaded: writing it would lose an edit.
-    fn refuse_to_overwrite_an_edit(&self) -> Result<(), Failure> {
+    /// The site file holds something that nobody has loaded: writing it would lose an edit. A whole
+    /// site may replace a file that was refused: that is how such a file is mended.
+    fn refuse_to_overwrite_an_edit(&self, edit: &Edit) -> Result<(), Failure> {
+        let is_whole = matches!(edit, Edit::Document { prune: Prune::Remove, .. });
+        if is_whole && matches!(self.shared.observed.lock().file, FileState::Refused(_)) {
+            return Ok(());
+        }
         let on_disk = match self.store.read() {
             Ok(text) => Some(Fingerprint::of(&text)),
             Err(crate::store::ReadError::Missing { .. }) => return Ok(()),
