@@ -43,6 +43,7 @@ const FUNCTIONS: &[&str] = &[
     "rte_get_tsc_hz",
     "rte_log_cur_msg_loglevel",
     "rte_log_set_global_level",
+    "rte_log_set_level_pattern",
     "rte_mempool_avail_count",
     "rte_openlog_stream",
     "rte_pktmbuf_free_bulk",

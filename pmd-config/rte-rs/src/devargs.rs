@@ -67,6 +67,8 @@ pub struct DeviceSpec {
     arguments: String,
     backing: Backing,
     frame_slot: Option<u16>,
+    /// It has one queue pair for certain.
+    alone: bool,
     /// The driver says that it takes 1518 octets and takes more.
     understates_mtu: bool,
 }
@@ -110,11 +112,13 @@ impl DeviceSpec {
             backing: Backing::None,
             frame_slot: None,
             understates_mtu: false,
+            alone: false,
         })
     }
 
     /// A kernel interface of the caller's network namespace, opened through `AF_PACKET`: `veth`, a
-    /// NIC without DPDK driver. `queues` receive and transmit pairs.
+    /// NIC without DPDK driver. `queues` receive and transmit pairs; with more than one, the kernel
+    /// puts IP fragments together on their way here, and what is longer than the MTU then is lost.
     ///
     /// Every slot of its rings holds a frame of this MTU with two tags.
     pub fn af_packet(
@@ -136,6 +140,7 @@ impl DeviceSpec {
             backing: Backing::Opened(interface.to_owned()),
             frame_slot: Some(slot),
             understates_mtu: true,
+            alone: queues == 1,
             ..spec
         })
     }
@@ -237,6 +242,7 @@ impl DeviceSpec {
             backing: Backing::None,
             frame_slot: None,
             understates_mtu: false,
+            alone: false,
         })
     }
 
@@ -257,6 +263,16 @@ impl DeviceSpec {
     /// Octets of one slot in the driver's rings, if it has such a limit.
     pub(crate) const fn frame_slot(&self) -> Option<u16> {
         self.frame_slot
+    }
+
+    /// Whether the driver unmaps the peer's memory without regard to bursts under way.
+    pub(crate) fn unmaps_under_bursts(&self) -> bool {
+        self.name.starts_with("net_memif_")
+    }
+
+    /// Whether all frames arrive by one queue, so that the driver needs no fan-out group.
+    pub(crate) const fn is_alone(&self) -> bool {
+        self.alone
     }
 
     /// Bus, name and arguments for DPDK.

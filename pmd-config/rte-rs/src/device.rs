@@ -196,6 +196,10 @@ impl Lease {
         self.core.id()
     }
 
+    pub(crate) fn needs_gate(&self) -> bool {
+        self.core.spec().unmaps_under_bursts()
+    }
+
     pub(crate) const fn frame_octets_max(&self) -> u32 {
         self.frame_octets_max
     }

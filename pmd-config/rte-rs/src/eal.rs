@@ -117,6 +117,7 @@ impl Eal {
             diagnosis: Diagnosis::of(log::since(mark)),
         })?;
         remove_runtime_folder();
+        log::follow_memif();
         Ok(Self(()))
     }
 

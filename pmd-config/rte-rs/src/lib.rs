@@ -25,6 +25,8 @@ mod device;
 mod eal;
 mod errno;
 mod event;
+mod fragments;
+mod gate;
 mod kernel;
 mod lcore;
 mod log;

@@ -3,6 +3,7 @@
 //! DPDK writes to a `FILE`; ours ends in a bounded list. Any thread may log, workers among them, so
 //! a writer that finds the list locked drops its line and counts it instead of waiting.
 
+use crate::gate;
 use std::collections::VecDeque;
 use std::ffi::{c_char, c_int, c_void};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -69,6 +70,11 @@ pub(crate) fn lost() -> u64 {
     LOST.load(Ordering::Relaxed)
 }
 
+/// Adds a line of our own.
+pub(crate) fn note(level: LogLevel, text: &str) {
+    append(level, text.as_bytes());
+}
+
 /// Makes the list the end of DPDK's log. Done once, before the EAL starts.
 pub(crate) fn capture() {
     static ONCE: Once = Once::new();
@@ -96,8 +102,29 @@ extern "C" fn write(_cookie: *mut c_void, text: *const c_char, len: usize) -> i6
     let octets = unsafe { std::slice::from_raw_parts(text.cast::<u8>(), len) };
     // SAFETY: reads a thread-local integer that rte_vlog set just before.
     let level = unsafe { dpdk_sys::rte_log_cur_msg_loglevel() };
-    append(level_of(level), octets);
+    if level == DEBUG {
+        // Asked for by `follow_memif` only, and not kept.
+        if let Ok(line) = std::str::from_utf8(octets) {
+            gate::listen(line);
+        }
+    } else {
+        append(level_of(level), octets);
+    }
     i64::try_from(len).unwrap_or(i64::MAX)
+}
+
+#[expect(clippy::cast_possible_wrap, reason = "8")]
+const DEBUG: c_int = dpdk_sys::RTE_LOG_DEBUG as c_int;
+
+/// Has `net_memif` tell what it does, for the [`gate`]. After the EAL has started: the driver is
+/// loaded then.
+pub(crate) fn follow_memif() {
+    // SAFETY: sets an integer.
+    unsafe { dpdk_sys::rte_log_set_global_level(dpdk_sys::RTE_LOG_DEBUG) };
+    // SAFETY: the pattern is a C string. Without the driver it matches nothing.
+    unsafe {
+        dpdk_sys::rte_log_set_level_pattern(c"pmd.net.memif".as_ptr(), dpdk_sys::RTE_LOG_DEBUG)
+    };
 }
 
 fn level_of(level: c_int) -> LogLevel {

@@ -1,6 +1,7 @@
 //! Receive and transmit queues.
 
 use crate::device::Lease;
+use crate::gate::Turnstile;
 use crate::mbuf::Mbuf;
 use arrayvec::ArrayVec;
 use dpdk_sys::{rte_eth_fp_ops as FastPath, rte_mbuf};
@@ -29,6 +30,8 @@ struct RawQueue {
     fast_path: *const FastPath,
     index: u16,
     lease: Arc<Lease>,
+    /// For drivers that unmap memory under a burst.
+    turnstile: Option<Turnstile>,
 }
 
 // SAFETY: DPDK's rule is one thread at a time per queue, and the owner of this value is that thread
@@ -41,7 +44,17 @@ impl RawQueue {
         let table = (&raw const dpdk_sys::rte_eth_fp_ops).cast::<FastPath>();
         // SAFETY: the table has an entry for every device number that DPDK gives out.
         let fast_path = unsafe { table.add(usize::from(lease.device().0)) };
-        Self { fast_path, index, lease: Arc::clone(lease) }
+        let turnstile = lease.needs_gate().then(Turnstile::new);
+        Self { fast_path, index, lease: Arc::clone(lease), turnstile }
+    }
+
+    /// Runs one burst of the driver, when it is safe to.
+    #[inline]
+    fn run(&self, burst: impl FnOnce() -> u16) -> u16 {
+        match &self.turnstile {
+            None => burst(),
+            Some(turnstile) => turnstile.pass(burst),
+        }
     }
 }
 
@@ -76,9 +89,10 @@ impl RxQueue {
         let queue: *mut c_void = unsafe { *queue };
         #[expect(clippy::cast_possible_truncation, reason = "at most BURST")]
         let room = room as u16;
+        let places = raw.as_mut_ptr();
         // SAFETY: the queue is set up and started, no other thread polls it (`&mut self`), and `raw`
         // has `room` places. Receive callbacks are skipped: nothing here installs any.
-        let count = unsafe { function(queue, raw.as_mut_ptr(), room) };
+        let count = self.queue.run(|| unsafe { function(queue, places, room) });
         for &raw in &raw[..usize::from(count.min(room))] {
             if let Some(raw) = NonNull::new(raw) {
                 // SAFETY: the driver gives the buffer away, with a reference count of one.
@@ -133,9 +147,10 @@ impl TxQueue {
         let queue: *mut c_void = unsafe { *queue };
         #[expect(clippy::cast_possible_truncation, reason = "at most BURST")]
         let count = raw.len() as u16;
+        let frames = raw.as_mut_ptr();
         // SAFETY: the queue is set up and started, no other thread uses it (`&mut self`), and `raw`
         // has `count` buffers that are ours alone.
-        let sent = unsafe { function(queue, raw.as_mut_ptr(), count) };
+        let sent = self.queue.run(|| unsafe { function(queue, frames, count) });
         let sent = usize::from(sent).min(raw.len());
         // The driver owns the first `sent` now and frees them.
         burst.drain(..sent).for_each(std::mem::forget);

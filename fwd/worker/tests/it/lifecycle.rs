@@ -45,7 +45,9 @@ fn workers_stop_within_a_fraction_of_a_second_under_load() {
     for serial in 0..2000 {
         far[0].send(&frame(0xff, 1, Some(10), serial));
         if serial % 16 == 0 {
-            far.iter_mut().for_each(|one| drop(one.receive()));
+            for one in &mut far {
+                drop(one.receive());
+            }
         }
     }
 

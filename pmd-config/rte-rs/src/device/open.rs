@@ -4,6 +4,7 @@ use super::{Backing, DeviceError, DeviceInfo, DeviceSpec, EthDevId};
 use crate::eal::Eal;
 use crate::errno::Errno;
 use crate::event;
+use crate::fragments;
 use crate::kernel::KernelInterface;
 use crate::log;
 use crate::remedy::Diagnosis;
@@ -46,9 +47,15 @@ impl Core {
         if number_of(&name).is_ok() {
             return Err(DeviceError::Plugged { device: spec.name().to_owned() });
         }
-        // SAFETY: the EAL runs, and the three are C strings that DPDK copies.
-        let code = unsafe {
-            dpdk_sys::rte_eal_hotplug_add(bus.as_ptr(), name.as_ptr(), arguments.as_ptr())
+        let add = || {
+            // SAFETY: the EAL runs, and the three are C strings that DPDK copies.
+            unsafe {
+                dpdk_sys::rte_eal_hotplug_add(bus.as_ptr(), name.as_ptr(), arguments.as_ptr())
+            }
+        };
+        let code = match spec.backing() {
+            Backing::Opened(_) if spec.is_alone() => fragments::without_fan_out(add),
+            Backing::None | Backing::Made | Backing::Opened(_) => add(),
         };
         Errno::check(code).map_err(refused)?;
         let id = match number_of(&name) {

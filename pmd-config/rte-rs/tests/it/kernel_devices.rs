@@ -1,6 +1,6 @@
 //! Devices with a kernel interface behind them: `net_af_packet` on veth, `net_tap`.
 
-use crate::support::{World, enter_new_netns, frame, frames, ip, service_tagged};
+use crate::support::{World, enter_new_netns, frame, frames, ip, ip_fragment, service_tagged};
 use arrayvec::ArrayVec;
 use rte_rs::{BURST, Device, DeviceConfig, DeviceError, DeviceSpec, LinkState, MacSource, Mbuf};
 
@@ -33,6 +33,16 @@ fn jumbo_frames_cross_a_veth_pair_unchanged() {
     v0.wait_for(LinkState::Up);
 
     world.cross(&mut v0, &mut v1, &frames(9600));
+}
+
+#[test]
+fn fragments_of_an_ip_packet_cross_one_by_one_and_are_not_put_together() {
+    let (world, v0, v1) = veth(1500);
+    let (mut v0, mut v1) = (world.start(&v0), world.start(&v1));
+    v0.wait_for(LinkState::Up);
+
+    world.cross(&mut v0, &mut v1, &[ip_fragment(0, true), ip_fragment(1480, false)]);
+    world.cross(&mut v0, &mut v1, &[ip_fragment(1480, true)]);
 }
 
 #[test]

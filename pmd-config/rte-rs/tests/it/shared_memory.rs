@@ -1,9 +1,11 @@
 //! Devices whose other end is another process in production, and another device of this one here:
 //! memif, vhost-user, virtio-user.
 
-use crate::support::{Port, World, frame, frames, service_tagged};
+use crate::support::{PATIENCE, Port, World, frame, frames, service_tagged};
 use arrayvec::ArrayVec;
 use rte_rs::{BURST, DeviceSpec, LinkState, Mbuf, Role};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
 
 #[test]
 fn frames_up_to_jumbo_cross_a_memif_link_unchanged() {
@@ -37,6 +39,51 @@ fn a_memif_link_heals_when_the_client_comes_back() {
         server.wait_for(LinkState::Down);
         send_into_the_void(&world, &mut server);
     }
+}
+
+#[test]
+fn a_memif_peer_that_leaves_under_load_does_no_harm() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("memif.sock");
+    let world = World::new(1500);
+    let client_spec = DeviceSpec::memif("c", &socket, 0, Role::Client, 1500).unwrap();
+    let Port { device, mut rx, mut tx } =
+        world.start(&DeviceSpec::memif("s", &socket, 0, Role::Server, 1500).unwrap());
+    let done = AtomicBool::new(false);
+    let received = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut burst: ArrayVec<Mbuf, BURST> = ArrayVec::new();
+            while !done.load(Ordering::Relaxed) {
+                received.fetch_add(rx.receive(&mut burst) as u64, Ordering::Relaxed);
+                while !burst.is_full() {
+                    burst.extend(world.pool.frame(&frame(1514, &[])));
+                }
+                tx.transmit(&mut burst);
+                burst.clear();
+            }
+        });
+        for _ in 0..50 {
+            let mut client = world.start(&client_spec);
+            client.wait_for(LinkState::Up);
+            let before = received.load(Ordering::Relaxed);
+            let mut burst: ArrayVec<Mbuf, BURST> = ArrayVec::new();
+            while received.load(Ordering::Relaxed) < before + 1000 {
+                client.rx.receive(&mut burst);
+                burst.clear();
+                burst.extend((0..BURST).filter_map(|_| world.pool.frame(&frame(1514, &[]))));
+                client.tx.transmit(&mut burst);
+                burst.clear();
+            }
+            client.close();
+            let deadline = Instant::now() + PATIENCE;
+            while device.link() == LinkState::Up {
+                assert!(Instant::now() < deadline, "the loss of the peer goes unnoticed");
+                std::thread::yield_now();
+            }
+        }
+        done.store(true, Ordering::Relaxed);
+    });
 }
 
 /// Sends more than any ring holds: a driver must neither wait nor crash without a peer.

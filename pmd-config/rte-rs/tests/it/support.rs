@@ -159,3 +159,19 @@ pub(crate) fn service_tagged(mtu: u16) -> Vec<Vec<u8>> {
         frame(mtu + 22, &[(0x88a8, 7), (0x8100, 12)]),
     ]
 }
+
+/// A fragment of a UDP packet, 1480 octets from `offset` on.
+pub(crate) fn ip_fragment(offset: u16, more: bool) -> Vec<u8> {
+    let mut ip =
+        vec![0x45, 0, 0x05, 0xdc, 0x12, 0x34, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
+    let field = (offset / 8) | if more { 0x2000 } else { 0 };
+    ip[6..8].copy_from_slice(&field.to_be_bytes());
+    let sum: u32 =
+        ip.chunks_exact(2).map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]]))).sum();
+    let folded = u16::try_from((sum & 0xffff) + (sum >> 16)).unwrap();
+    ip[10..12].copy_from_slice(&(!folded).to_be_bytes());
+    let mut frame = frame(1514, &[]);
+    frame[12..14].copy_from_slice(&[0x08, 0x00]);
+    frame[14..34].copy_from_slice(&ip);
+    frame
+}
