@@ -133,7 +133,11 @@ impl NodeFile {
         if !errors.is_empty() {
             for error in errors {
                 let span = error.span().unwrap_or(0..0);
-                reader.error(span, error.message(), "the file is TOML: see sluice.toml(5)");
+                reader.error(
+                    span,
+                    error.message(),
+                    "the file is TOML: sections in brackets, and lines of key = value",
+                );
             }
             // What is left of a broken document would only give rise to misleading errors.
             return reader.finish(None);

@@ -61,16 +61,16 @@ const FRAME_OVERHEAD: u64 = 14 + 8 + 80;
 const ROOM_UNIT: u64 = 1024;
 /// Frames of MTU 1500 fit, and every driver takes it.
 const ROOM_MIN: u64 = 2048;
-/// What DPDK needs before the first buffer: its tables, log and driver state, measured at about
-/// 20 MiB and rounded up.
-const BASE: Octets = Octets::mib(32);
-/// Descriptor rings and driver state of one queue.
-const PER_QUEUE: u64 = 256 * 1024;
+/// What DPDK needs before the first pool; 3 MiB were measured with ordinary memory.
+const BASE: Octets = Octets::mib(8);
+/// A pool has a cache for each of DPDK's 128 threads, 8 KiB each, whoever uses them.
+const PER_POOL: u64 = 2 << 20;
 
 /// One pool per NUMA node that an interface is on.
 pub(super) fn pools(
     interfaces: &[PlannedInterface],
     workers: &[PlannedWorker],
+    pages: Pages,
 ) -> Vec<PlannedPool> {
     // Every interface gets its buffers on its own node; a frame may leave through any other.
     let mut rings: BTreeMap<u32, u64> = BTreeMap::new();
@@ -96,7 +96,7 @@ pub(super) fn pools(
         .map(|(numa, of_rings)| {
             let others = if nodes > 1 { tx_elsewhere } else { 0 };
             let buffers = (of_rings + others + transit).next_multiple_of(64);
-            let per_buffer = (PER_BUFFER + HEADROOM + room).next_multiple_of(64);
+            let per_buffer = pages.taken_by((PER_BUFFER + HEADROOM + room).next_multiple_of(64));
             // The pool's own ring holds a pointer per buffer, in a power of two.
             let ring = (buffers + 1).next_power_of_two() * 8;
             PlannedPool {
@@ -104,50 +104,69 @@ pub(super) fn pools(
                 buffers: u32::try_from(buffers).unwrap_or(u32::MAX),
                 cache: CACHE,
                 data_room: u16::try_from(room).unwrap_or(u16::MAX),
-                octets: Octets(buffers * per_buffer + ring),
+                octets: Octets(buffers * per_buffer + ring + PER_POOL),
             }
         })
         .collect()
 }
 
-/// What needs hugepages to be right.
-pub(super) struct Wants {
+impl Pages {
+    /// What a buffer of `octets` takes: DPDK lets none that is shorter than a page cross into the
+    /// next, and leaves the rest of each page unused.
+    const fn taken_by(self, octets: u64) -> u64 {
+        let page = match self {
+            Self::Hugepages => 2 << 20,
+            Self::Ordinary => 4 << 10,
+        };
+        if octets > page { octets } else { page / (page / octets) }
+    }
+}
+
+/// What memory is planned for.
+pub(super) struct Demand<'a> {
+    /// What the node file says.
+    pub(super) asked: Memory,
+    /// The interfaces; one that does nothing on a host that has none.
+    pub(super) interfaces: &'a [PlannedInterface],
+    /// The workers.
+    pub(super) workers: &'a [PlannedWorker],
     /// Some interface is a real card.
     pub(super) has_cards: bool,
 }
 
+/// The pools and the memory to make them in.
 pub(super) fn memory(
-    asked: Memory,
-    pools: &[PlannedPool],
-    interfaces: &[PlannedInterface],
-    wants: &Wants,
+    demand: &Demand<'_>,
     host: &HostMemory,
     findings: &mut Findings,
-) -> Option<PlannedMemory> {
-    let queues: u64 = interfaces.iter().map(|interface| u64::from(interface.queues)).sum();
-    let of_pools: u64 = pools.iter().map(|pool| pool.octets.0).sum();
-    let need = Octets(BASE.0 + of_pools + 2 * queues * PER_QUEUE);
-    let amount = match asked {
-        // Pools are cut into pages and never fill the last one of each.
-        Memory::Auto => {
-            Octets::mib((need.to_mib_ceil() + need.to_mib_ceil() / 16).next_multiple_of(2))
-        }
-        Memory::Amount(amount) if amount < need => {
-            let buffers: u64 = pools.iter().map(|pool| u64::from(pool.buffers)).sum();
-            findings.fail(
-                "memory",
-                format!(
-                    "memory = \"{amount}\" is less than the {need} that {buffers} buffers for {} \
-                     interfaces take",
-                    interfaces.len()
-                ),
-                format!("set memory = \"auto\" or \"{need}\""),
-            );
-            return None;
-        }
-        Memory::Amount(amount) => amount,
+) -> Option<(Vec<PlannedPool>, PlannedMemory)> {
+    let sized = |pages| {
+        let pools = pools(demand.interfaces, demand.workers, pages);
+        let need = need(&pools, demand.interfaces);
+        let amount = match demand.asked {
+            // Pools are cut into pages and never fill the last one of each.
+            Memory::Auto => {
+                Octets::mib((need.to_mib_ceil() + need.to_mib_ceil() / 16).next_multiple_of(2))
+            }
+            Memory::Amount(amount) => amount,
+        };
+        (pools, PlannedMemory { pages, need, amount })
     };
-    let pages = pages(amount, pools, wants, host, findings)?;
+    let (pools, memory) = choose(demand, sized, host, findings)?;
+    let PlannedMemory { pages, need, amount } = memory;
+    if amount < need {
+        let buffers: u64 = pools.iter().map(|pool| u64::from(pool.buffers)).sum();
+        findings.fail(
+            "memory",
+            format!(
+                "memory = \"{amount}\" is less than the {need} that {buffers} buffers for {} \
+                 interfaces take",
+                demand.interfaces.len()
+            ),
+            format!("set memory = \"auto\" or \"{need}\""),
+        );
+        return None;
+    }
     if pages == Pages::Ordinary && amount > host.available {
         findings.fail(
             "memory",
@@ -156,59 +175,64 @@ pub(super) fn memory(
         );
         return None;
     }
-    Some(PlannedMemory { pages, need, amount })
+    Some((pools, memory))
+}
+
+fn need(pools: &[PlannedPool], interfaces: &[PlannedInterface]) -> Octets {
+    let of_pools: u64 = pools.iter().map(|pool| pool.octets.0).sum();
+    let of_devices: u64 = interfaces
+        .iter()
+        .map(|interface| u64::from(interface.queues) * interface.device.octets_per_queue())
+        .sum();
+    Octets(BASE.0 + of_pools + of_devices)
 }
 
 /// Hugepages if there are enough, else ordinary ones unless a real card forbids it.
-fn pages(
-    amount: Octets,
-    pools: &[PlannedPool],
-    wants: &Wants,
+fn choose(
+    demand: &Demand<'_>,
+    sized: impl Fn(Pages) -> (Vec<PlannedPool>, PlannedMemory),
     host: &HostMemory,
     findings: &mut Findings,
-) -> Option<Pages> {
+) -> Option<(Vec<PlannedPool>, PlannedMemory)> {
+    let (pools, memory) = sized(Pages::Hugepages);
+    let amount = memory.amount;
     let of_pools: u64 = pools.iter().map(|pool| pool.octets.0).sum();
-    let first = pools.first().map_or(0, |pool| pool.numa);
     // What is not pools is on the first node.
-    let shares = |numa: u32| {
-        let own: u64 =
-            pools.iter().filter(|pool| pool.numa == numa).map(|pool| pool.octets.0).sum();
-        let rest = if numa == first { amount.0.saturating_sub(of_pools) } else { 0 };
-        Octets(own + rest)
-    };
-    let mut nodes: Vec<u32> = pools.iter().map(|pool| pool.numa).collect();
-    if nodes.is_empty() {
-        nodes.push(first);
-    }
-    let short: Vec<(u32, Octets, Octets)> = nodes
+    let first = pools.first().map_or(0, |pool| pool.numa);
+    let rest = amount.0.saturating_sub(of_pools);
+    let short: Vec<(u32, Octets, Octets)> = pools
         .iter()
-        .map(|&numa| (numa, shares(numa), host.free_hugepages(numa)))
+        .map(|pool| (pool.numa, pool.octets.0 + if pool.numa == first { rest } else { 0 }))
+        .map(|(numa, need)| (numa, Octets(need), host.free_hugepages(numa)))
         .filter(|(_, need, free)| free < need)
         .collect();
-    if host.has_hugepages() && short.is_empty() {
-        findings.ok("hugepages", format!("{amount} needed, enough free on NUMA {}", list(&nodes)));
-        return Some(Pages::Hugepages);
-    }
+    let Some((numa, need, free)) = short.first().copied() else {
+        let nodes: Vec<String> = pools.iter().map(|pool| pool.numa.to_string()).collect();
+        let nodes = nodes.join(",");
+        findings.ok("hugepages", format!("{amount} needed, enough free on NUMA {nodes}"));
+        return Some((pools, memory));
+    };
     let fix = short.iter().map(|(numa, need, free)| reserve(*numa, *need, *free, host));
     let fix = fix.collect::<Vec<_>>().join(" && ");
-    let (numa, need, free) = short.first().copied().unwrap_or((first, amount, Octets(0)));
-    if wants.has_cards {
+    if demand.has_cards {
         findings.fail("hugepages", format!("need {need} on NUMA {numa}, free {free}"), fix);
         return None;
     }
-    let text = if host.has_hugepages() {
-        format!(
-            "need {need} on NUMA {numa}, free {free}: using {amount} of ordinary memory instead (functional, not a performance result)"
-        )
+    let (pools, memory) = sized(Pages::Ordinary);
+    let reason = if host.has_hugepages() {
+        format!("need {need} on NUMA {numa}, free {free}")
     } else {
-        format!("none: using {amount} of ordinary memory (functional, not a performance result)")
+        "none".to_owned()
     };
-    findings.warn("hugepages", text, fix);
-    Some(Pages::Ordinary)
-}
-
-fn list(nodes: &[u32]) -> String {
-    nodes.iter().map(u32::to_string).collect::<Vec<_>>().join(",")
+    findings.warn(
+        "hugepages",
+        format!(
+            "{reason}: using {} of ordinary memory (functional, not a performance result)",
+            memory.amount
+        ),
+        fix,
+    );
+    Some((pools, memory))
 }
 
 /// The command that makes `free` hugepages on a node at least `need`.

@@ -156,6 +156,23 @@ impl PlannedDevice {
         matches!(self, Self::Memif { .. } | Self::VhostUser { .. } | Self::VirtioUser { .. })
     }
 
+    /// What DPDK needs per queue pair beside the buffers: the driver's rings, and pools of its own.
+    ///
+    /// Measured with ordinary memory: 1.4 MiB for a tap, below 0.3 MiB for the other virtual kinds. A
+    /// card's rings of 1024 descriptors of at most 64 octets take 128 KiB; its driver's state varies.
+    const fn octets_per_queue(&self) -> u64 {
+        match self {
+            Self::Pci { .. } | Self::Tap { .. } => 2 << 20,
+            Self::VhostUser { .. }
+            | Self::VirtioUser { .. }
+            | Self::Memif { .. }
+            | Self::AfPacket { .. }
+            | Self::Ring
+            | Self::Pcap { .. }
+            | Self::Null => 1 << 20,
+        }
+    }
+
     /// Descriptors of a receive and a transmit queue.
     const fn descriptors(&self) -> (u16, u16) {
         match self {
@@ -216,13 +233,15 @@ pub(crate) fn plan(
         return None;
     }
     report_distance(&interfaces, &cores.workers, findings);
-    let mut pools = memory::pools(&interfaces, &cores.workers);
-    if pools.is_empty() {
-        // A host without interfaces: nothing to forward, but the API works.
-        pools = memory::pools(&[idle(&name, home)], &cores.workers);
-    }
-    let wants = memory::Wants { has_cards: cards > 0 };
-    let memory = memory::memory(node.memory, &pools, &interfaces, &wants, &host.memory, findings)?;
+    let idle = [idle(&name, home)];
+    let demand = memory::Demand {
+        asked: node.memory,
+        // A host without interfaces has nothing to forward, but the API works.
+        interfaces: if interfaces.is_empty() { &idle } else { &interfaces },
+        workers: &cores.workers,
+        has_cards: cards > 0,
+    };
+    let (pools, memory) = memory::memory(&demand, &host.memory, findings)?;
     let cores::CorePlan { control, workers } = cores;
     let file_prefix = crate::instance::file_prefix(node, name.as_str());
     Some(Plan { name, control, workers, interfaces, pools, memory, file_prefix })

@@ -204,13 +204,7 @@ fn two_workers_get_a_queue_each_of_every_interface() {
 fn thirty_two_interfaces_of_jumbo_frames_fit_the_memory_that_was_planned() {
     let folder = tempfile::tempdir().unwrap();
     let text = (0..32).fold(String::new(), |mut text, n| {
-        let _ = write!(
-            text,
-            "[interfaces.n{n}]
-kind = \"null\"
-mtu = 9216
-"
-        );
+        let _ = write!(text, "[interfaces.n{n}]\nkind = \"null\"\nmtu = 9216\n");
         text
     });
 
@@ -223,5 +217,29 @@ mtu = 9216
     // This holds where the tests run without hugepages, and is what the plan must say then.
     if plan.memory.pages == Pages::Ordinary {
         assert!(plan.workers.iter().all(|worker| worker.share == Share::Shared));
+    }
+}
+
+#[test]
+fn thirty_two_interfaces_of_the_hungriest_kinds_fit_the_memory_that_was_planned() {
+    enter_new_netns();
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path().display().to_string();
+    let text = (0..8).fold(String::new(), |mut text, n| {
+        let _ = write!(
+            text,
+            "[interfaces.t{n}]\nkind = \"tap\"\n\
+             [interfaces.m{n}]\nkind = \"memif\"\nsocket = \"{at}/m{n}\"\n\
+             [interfaces.v{n}]\nkind = \"vhost-user\"\nsocket = \"{at}/v{n}\"\n\
+             [interfaces.u{n}]\nkind = \"virtio-user\"\nsocket = \"{at}/v{n}\"\n"
+        );
+        text
+    });
+
+    let mut started = start(&node(folder.path(), &text));
+
+    assert_eq!(started.running.interfaces.len(), 32);
+    for n in 0..8 {
+        cross(&mut started.running, 4 * n + 3, 4 * n + 2, &frame(13, 1514));
     }
 }
