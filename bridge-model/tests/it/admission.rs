@@ -4,7 +4,7 @@ use bridge_model::compile::Link;
 
 use crate::world::{World, check, frame, name, topology};
 
-pub(crate) const SITE: &str = r#"
+pub(crate) const SITE: &str = "
 hosts: [{name: h}, {name: other}]
 bridges: [{name: web}, {name: db}]
 gatewayBridges: [{name: gw}]
@@ -17,7 +17,7 @@ accessPorts:
 - {name: p2, bridge: web, host: h, interface: vm2}
 - {name: p3, bridge: db, host: h, interface: vm3}
 - {name: far, bridge: web, host: other, interface: vm1}
-"#;
+";
 
 pub(crate) fn world() -> World {
     World::new(SITE, &["eth1", "vm1", "vm2", "vm3", "spare"])

@@ -18,7 +18,14 @@ use bridge_model::types::{
 use bridge_model::wire::ethernet::Header;
 use bridge_model::wire::reserved::{self, ReservedClass};
 
+/// Billionths of a frame, and when the bucket was filled last.
 type Bucket = (u128, Duration);
+type BucketKey = (PortId, Option<VlanId>, u8);
+
+const FRAME: u128 = 1_000_000_000;
+
+/// The copies that leave, and those that do not.
+type Out<'a> = (&'a mut Vec<Copy>, &'a mut Vec<(InterfaceId, DropReason)>);
 
 pub(crate) struct Machine {
     pub(crate) numbering: Numbering,
@@ -27,7 +34,7 @@ pub(crate) struct Machine {
     view: HostView,
     now: Duration,
     learned: BTreeMap<(Fid, IndividualMac), (MemberId, Duration)>,
-    buckets: BTreeMap<(PortId, Option<VlanId>, u8), Bucket>,
+    buckets: BTreeMap<BucketKey, Bucket>,
 }
 
 /// Where a frame belongs, and how many tags come off.
@@ -162,7 +169,7 @@ impl Machine {
         for relay in &self.compiled.tables.interfaces[interface.index()].reserved.relay {
             if tagged.is_none_or(|raw| relay.vids.iter().any(|vid| vid.get() == raw)) {
                 let out = (&mut copies, &mut refused);
-                self.leave(relay.interface, frame, header, 0, &[], out);
+                self.leave(relay.interface, (frame, header), 0, &[], out);
             }
         }
         if copies.is_empty() && refused.is_empty() {
@@ -183,16 +190,16 @@ impl Machine {
             1 => DropReason::StormMulticast,
             _ => DropReason::StormUnknown,
         };
-        let mut wanted: Vec<((PortId, Option<VlanId>, u8), StormRate)> = Vec::new();
+        let mut wanted: Vec<(BucketKey, StormRate)> = Vec::new();
         wanted.extend(pick(&table.storm).map(|rate| ((port, None, kind), rate)));
         if vid.is_some() {
             wanted.extend(pick(&table.storm_per_vid).map(|rate| ((port, vid, kind), rate)));
         }
-        const FRAME: u128 = 1_000_000_000;
         for (key, rate) in &wanted {
             let full = u128::from(rate.burst) * FRAME;
             let (level, filled) = self.buckets.entry(*key).or_insert((full, self.now));
-            let gained = (self.now - *filled).as_nanos() * u128::from(rate.frames_per_second);
+            let gained =
+                self.now.saturating_sub(*filled).as_nanos() * u128::from(rate.frames_per_second);
             *level = (*level + gained).min(full);
             *filled = self.now;
             if *level < FRAME {
@@ -300,7 +307,7 @@ impl Machine {
                 ],
             };
             let out = (&mut copies, &mut refused);
-            self.leave(interface, frame, header, arrival.popped, &push, out);
+            self.leave(interface, (frame, header), arrival.popped, &push, out);
         }
         Ok(outcome(copies, refused))
     }
@@ -308,11 +315,10 @@ impl Machine {
     fn leave(
         &self,
         interface: InterfaceId,
-        frame: &[u8],
-        header: &Header,
+        (frame, header): (&[u8], &Header),
         popped: usize,
         push: &[VlanTag],
-        (copies, refused): (&mut Vec<Copy>, &mut Vec<(InterfaceId, DropReason)>),
+        (copies, refused): Out<'_>,
     ) {
         let mut bytes = frame[..12].to_vec();
         for tag in push {

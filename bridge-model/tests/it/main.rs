@@ -1,17 +1,31 @@
 //! The forwarding rules, rule by rule: each test names its rule, and every frame of every test goes
 //! through the oracle and through the compiled tables, which have to agree.
 
+#[cfg(test)]
 mod admission;
+#[cfg(test)]
 mod classify;
+#[cfg(test)]
 mod compiled;
+#[cfg(test)]
 mod conformance;
+#[cfg(test)]
 mod corpus;
+#[cfg(test)]
 mod forwarding;
+#[cfg(test)]
 mod generated;
+#[cfg(test)]
 mod learning;
+#[cfg(test)]
 mod limits;
+#[cfg(test)]
 mod machine;
+#[cfg(test)]
 mod parsers;
+#[cfg(test)]
 mod reserved;
+#[cfg(test)]
 mod topology;
+#[cfg(test)]
 mod world;

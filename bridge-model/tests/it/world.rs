@@ -139,7 +139,7 @@ impl World {
             site::to_yaml(&self.topology)
         );
         self.assert_learned_alike();
-        self.check_invariants(interface, bytes, &outcome);
+        Self::check_invariants(interface, bytes, &outcome);
         outcome
     }
 
@@ -188,7 +188,7 @@ impl World {
 
     /// What holds for every frame: at most one copy for each egress interface and tag stack, never out
     /// of the interface and VLAN that it came in by, addresses untouched.
-    fn check_invariants(&self, interface: InterfaceId, bytes: &[u8], outcome: &Outcome) {
+    fn check_invariants(interface: InterfaceId, bytes: &[u8], outcome: &Outcome) {
         let Outcome::Sent { copies, refused } = outcome else { return };
         assert!(!copies.is_empty() || refused.len() > 1, "an empty `Sent` for {bytes:02x?}");
         for pair in copies.windows(2) {
