@@ -76,11 +76,13 @@ need_nextest() {
     rm -rf "$SLUICE_TARGET/tools/build"
 }
 
-# Builds the daemon and the CLI, optimised, and tells the lab where they are.
+# Where the lab finds the binaries.
+export SLUICED=${SLUICED:-$SLUICE_TARGET/demo/sluiced} SLUICE=${SLUICE:-$SLUICE_TARGET/demo/sluice}
+
+# Builds the daemon and the CLI, optimised.
 build_binaries() {
     cargo build --quiet --locked --profile demo --manifest-path "$SLUICE_ROOT/Cargo.toml" \
         -p daemon -p cli
-    export SLUICED="$SLUICE_TARGET/demo/sluiced" SLUICE="$SLUICE_TARGET/demo/sluice"
 }
 
 # Runs a module of the lab in a place where it may make network namespaces: as root right here,

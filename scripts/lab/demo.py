@@ -17,7 +17,7 @@ from .report import Report
 from .stream import Stream
 from .topology import (MACHINES, NOTHING, PICTURE, SERVERS, UPLINK_TRUNK, VLAN20, WALK1, WALK2,
                        Network)
-from .wire import BROADCAST
+from .wire import BROADCAST, mac_bytes
 
 _SERVER, _VM2 = SERVERS["server1"], MACHINES["vm2"]
 _WEB = ("vm1", "vm2", "vm3")
@@ -45,12 +45,16 @@ def _walk(report, network, port, vid):
     def first(name, wanted, direction):
         return recorders[name].wait(wanted, 2.0, marks[name], direction)
 
-    ping = network.ping("server1", "vm2")
+    # The gateway learns off the packet path, a moment after the frame. vm2 holds its answer for that
+    # moment, so that its reply cannot overtake the learning: it would be flooded, and arrive.
+    network.set_answers_arp("vm2", False)
+    ping = network.start_ping("server1", "vm2")
     tag = "untagged" if vid is None else f"tagged VLAN {vid}"
 
     frame = first("uplink", _request, "out")
+    kind = "an access port" if vid is None else "a trunk"
     report.step(1, "server1 broadcasts an ARP request for vm2. The switch floods it in VLAN 10, to "
-                f"its port towards eth1 too, which is {'an access port' if vid is None else 'a trunk'}.",
+                f"its port towards eth1 too, which is {kind}.",
                 f"the request on the wire to eth1, {tag}", str(frame or "nothing"),
                 frame is not None and frame.vid == vid)
 
@@ -63,25 +67,33 @@ def _walk(report, network, port, vid):
     report.step(2, what, f"{_SERVER[2]} {where}, in bridge web", describe_mac(entry),
                 entry is not None and entry["bridge"] == "web")
 
+    def each_got_all():
+        # server1 asks again until it is answered: every machine got as many as the wire carried.
+        count = len(seen("uplink", _request, "out"))
+        return count > 0 and all(len(seen(name, _request, "in")) == count for name in _WEB)
+
+    everyone = netns.wait_until(each_got_all, 2)
     copies = {name: seen(name, _request, "in") for name in _WEB}
     back = seen("uplink", _request, "in")
     report.step(3, "The bridge floods the request to every port but the one it came by.",
                 "one untagged copy each at vm1, vm2 and vm3, none back to the switch",
-                [f"{name}: {', '.join(map(str, found)) or 'nothing'}"
-                 for name, found in copies.items()] + [f"back to the switch: {len(back)}"],
-                not back and all(len(found) == 1 and found[0].vid is None
-                                 for found in copies.values()))
+                [f"{name}: {found[0] if found else 'nothing'}" for name, found in copies.items()]
+                + [f"back to the switch: {len(back)}"],
+                everyone and not back and all(frame.vid is None for found in copies.values()
+                                              for frame in found))
 
+    network.set_answers_arp("vm2", True)
+    pinged, _ = ping.communicate(timeout=20)
     answer = first("vm2", _reply, "out")
+    frame = first("uplink", _reply, "in")
     others = [name for name in _WEB if name != "vm2" and seen(name, _reply)]
-    report.step(4, "Only vm2 answers. The reply is unicast to server1, whom the bridge has just "
-                "learned, so it goes one way only.",
+    report.step(4, "vm2 answers. The reply is unicast to server1, whom the bridge has just learned, "
+                "so it goes one way only.",
                 "the reply leaves vm2; vm1 and vm3 do not see it",
                 [str(answer or "nothing"),
                  f"seen by: {', '.join(others) or 'neither vm1 nor vm3'}"],
                 answer is not None and not others)
 
-    frame = first("uplink", _reply, "in")
     count = len(seen("uplink", _reply, "in"))
     what = ("The bridge sends it out of p4, that is eth1, as it is." if vid is None else
             "It leaves bridge web towards gateway bridge gw, which knows server1 behind trunk0 and "
@@ -91,12 +103,12 @@ def _walk(report, network, port, vid):
                 frame is not None and frame.vid == vid and count == 1)
 
     frame = first("server1", _reply, "out")
-    learned = network.switch.learned().get((10, bytes.fromhex(_VM2[2].replace(":", ""))))
+    learned = network.switch.learned().get((10, mac_bytes(_VM2[2])))
     report.step(6, "The switch learns vm2 in VLAN 10 on that port and forwards the reply to "
                 "server1, untagged.",
                 "the reply at server1; vm2 known on the switch's uplink; the ping succeeds",
                 [str(frame or "nothing"), f"switch: vm2 behind {learned}",
-                 "ping: " + _last_line(ping.stdout, "packet loss")],
+                 "ping: " + _last_line(pinged, "packet loss")],
                 frame is not None and frame.vid is None and learned == "uplink"
                 and ping.returncode == 0)
 

@@ -127,7 +127,7 @@ class Gateway:
 
     def drops(self):
         """{(reason, port): frames}."""
-        return {(drop["reason"], drop.get("port", "")): int(drop.get("frames", 0))
+        return {(drop["reason"], object_name(drop.get("port", ""))): int(drop.get("frames", 0))
                 for drop in self.json("drops").get("drops", [])}
 
     def accounting(self):
@@ -135,6 +135,11 @@ class Gateway:
         total = self.json("drops", "--accounting", check=False).get("total", {})
         fields = ("received", "originated", "copied", "sent", "consumed", "dropped", "difference")
         return {field: int(total.get(field, 0)) for field in fields}
+
+
+def object_name(resource):
+    """`trunk0` of `trunks/trunk0`."""
+    return resource.rpartition("/")[2]
 
 
 def describe_mac(entry):

@@ -95,6 +95,12 @@ def _setns(descriptor):
         raise LabError(f"cannot enter a network namespace: {os.strerror(code)}")
 
 
+def write_sysctl(name, value):
+    """Sets a kernel parameter of the namespace that the calling thread is in."""
+    with open(f"/proc/sys/{name}", "w", encoding="ascii") as knob:
+        knob.write(str(value))
+
+
 def our_namespaces():
     """(name, pid, start) of every namespace that some run of the lab made."""
     found = []
@@ -248,9 +254,7 @@ class Lab:
         with inside(name):
             for scope in ("all", "default"):
                 with contextlib.suppress(FileNotFoundError):
-                    with open(f"/proc/sys/net/ipv6/conf/{scope}/disable_ipv6", "w",
-                              encoding="ascii") as knob:
-                        knob.write("1")
+                    write_sysctl(f"net/ipv6/conf/{scope}/disable_ipv6", 1)
         run("ip", "-n", name, "link", "set", "lo", "up")
         return name
 

@@ -1,8 +1,10 @@
 """The network of the demo: who is cabled to what, and the site documents of its three stages."""
 
+import subprocess
+
 from .capture import Port
 from .gateway import Gateway
-from .netns import run
+from .netns import inside, run, write_sysctl
 from .switch import Access, Switch, Trunk
 
 SERVERS = {  # name: (VLAN, address, MAC)
@@ -90,6 +92,9 @@ class Network:
             space = self.spaces[name] = lab.namespace(name)
             self.switch.add_port(name, Access(vid), space, "eth0", mac)
             run("ip", "-n", space, "address", "add", f"{address}/24", "dev", "eth0")
+            with inside(space):  # ask again soon, and for long
+                write_sysctl("net/ipv4/neigh/eth0/retrans_time_ms", 300)
+                write_sysctl("net/ipv4/neigh/eth0/mcast_solicit", 30)
         self.switch.add_port("uplink", Access(10), gateway_space, "eth1")
         for name, (_, address, mac) in MACHINES.items():
             space = self.spaces[name] = lab.namespace(name)
@@ -111,6 +116,17 @@ class Network:
         for space in self.spaces.values():
             run("ip", "-n", space, "neighbour", "flush", "dev", "eth0")
         self.switch.forget()
+
+    def set_answers_arp(self, machine, answers):
+        """Whether a machine's kernel answers ARP requests for its address."""
+        with inside(self.spaces[machine]):
+            write_sysctl("net/ipv4/conf/eth0/arp_ignore", 0 if answers else 8)
+
+    def start_ping(self, source, target):
+        """Pings once, in the background; the running process."""
+        address = {**SERVERS, **MACHINES}[target][1]
+        return self.lab.spawn(self.spaces[source], "ping", "-n", "-c", 1, "-W", 10, address,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def ping(self, source, target, count=1, wait=2):
         """Pings by name; the finished process."""

@@ -8,7 +8,7 @@ captured; whatever was captured by then is compared octet by octet.
 import dataclasses
 
 from ..capture import Port
-from ..gateway import Gateway
+from ..gateway import Gateway, object_name
 from ..netns import Lab, wait_until
 from ..wire import Frame
 
@@ -136,7 +136,8 @@ class Rig:
 
     def _counts(self):
         accounting = self.gateway.json("drops", "--accounting", check=False)
-        consumed = {(entry["protocol"], entry.get("port", "")): int(entry.get("frames", 0))
+        consumed = {(entry["protocol"], object_name(entry.get("port", ""))):
+                    int(entry.get("frames", 0))
                     for entry in accounting.get("consumed", [])}
         return self.gateway.accounting(), self.gateway.drops(), consumed
 
