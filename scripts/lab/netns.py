@@ -66,7 +66,7 @@ def run(*command, check=True, timeout=60, **options):
     if check and done.returncode != 0:
         raise LabError(
             f"`{' '.join(str(word) for word in command)}` ended with {done.returncode}: "
-            f"{(done.stderr or done.stdout).strip()}"
+            f"{(done.stderr or done.stdout).strip()[:2000]}"
         )
     return done
 

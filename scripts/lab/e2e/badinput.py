@@ -69,7 +69,7 @@ COMMANDS = [
     (["apply"], 2, ("--file",)),
     (["apply", "-f", "/no/such/file"], None, ("/no/such/file",)),
     (["fdb", "add", "not-a-mac", "--bridge", "web", "--port", "a1"], 2, ("not-a-mac",)),
-    (["fdb", "add", "01:00:5e:00:00:01", "--bridge", "web", "--port", "a1"], None, ("group",)),
+    (["fdb", "add", "01:00:5e:00:00:01", "--bridge", "web", "--port", "a1"], 5, ("01:00:5e",)),
     (["fdb", "show", "--vid", "4095"], 2, ("4095",)),
     (["fdb", "flush"], 2, ("--all",)),
     (["get", "bridges", "nowhere"], 3, ("nowhere",)),

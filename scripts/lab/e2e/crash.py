@@ -84,7 +84,8 @@ def _reload(report, rig):
     told = wait_until(lambda: "colour" in gateway.log(), 5)
     report.check("a site file with an error is refused, and the log says where",
                  told and gateway.daemon.poll() is None, gateway.log(10))
-    rig.check("and what ran before goes on", ("t1", frame(q(10))), BOTH)
+    rig.check("and what ran before goes on, VLAN 11 included", ("t1", frame(q(10))),
+              {**BOTH, "t1": frame(q(11))})
     gateway.apply(SITE, "--prune")
 
 

@@ -6,6 +6,7 @@ from scapy.contrib.lldp import (LLDPDUChassisID, LLDPDUEndOfLLDPDU, LLDPDUPortID
 from scapy.layers.l2 import LLC, SNAP, STP, Dot3, Ether
 from scapy.packet import Raw
 
+from ..gateway import object_name
 from ..netns import wait_until
 from .judge import tshark_fields
 from .rig import Rig
@@ -100,7 +101,7 @@ def _consumed(report, rig):
     rig.check("5: LLDP is consumed on a trunk", ("t1", lldp()), consumed=("lldp", "t1"))
     neighbors = rig.gateway.json("ports", "--neighbors").get("neighbors", [])
     report.check("and the neighbour is shown",
-                 any((entry.get("port"), entry.get("systemName"), entry.get("portId"))
+                 any((object_name(entry.get("port", "")), entry.get("systemName"), entry.get("portId"))
                      == ("t1", "leaf7", "ge-0/0/7") for entry in neighbors), neighbors)
     rig.check("5: LACP is consumed on a trunk, before any VLAN rule",
               ("t4", lacp()), consumed=("slow_protocol", "t4"))

@@ -44,6 +44,8 @@ def run(report):
                   ("x1", frame(q(10, 2), src="52:54:00:00:10:09")),
                   {"a1": frame(src="52:54:00:00:10:09"),
                    "x2": provider(s(20, 2), src="52:54:00:00:10:09")})
+        rig.check("2.1: a tag stack that is cut off is malformed (a packet socket never sees one: "
+                  "the kernel drops it)", ("x1", frame(q(10))[:16]), drop=("malformed", "x1"))
         rig.check("3: 0x88a8 on a trunk of TPID 0x8100 is never classified by its VID",
                   ("x1", provider(s(10))), drop=("bad_tpid", "x1"))
         rig.check("3: nor 0x8100 on a trunk of TPID 0x88a8",
