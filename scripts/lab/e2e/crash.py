@@ -1,5 +1,6 @@
 """What goes wrong around the daemon: killed, stopped, reloaded, cables and devices that vanish."""
 
+import glob
 import os
 import signal
 import subprocess
@@ -27,6 +28,7 @@ BOTH = {"a1": frame(), "a2": frame()}
 def run(report):
     report.title("Crashes and absences")
     with Rig(report, ("t1", "a1", "a2")) as rig:
+        folders = _dpdk_folders()
         rig.start(SITE, 3)
         rig.check("before: a broadcast of VLAN 10 reaches both guests", ("t1", frame(q(10))), BOTH)
         _restarts(report, rig)
@@ -34,6 +36,8 @@ def run(report):
         _reload(report, rig)
         _vanishing(report, rig)
         code = rig.gateway.stop()
+        report.check("and leaves no run-time folder of DPDK", _dpdk_folders() == folders,
+                     _dpdk_folders() - folders)
         report.check("after all that, SIGTERM still ends it with exit code 0", code == 0,
                      f"{code}\n{rig.gateway.log()}")
     _absent_interface(report)
@@ -54,6 +58,11 @@ def _restarts(report, rig):
 
 def _hugepage_files():
     return sum(len(files) for _, _, files in os.walk("/dev/hugepages"))
+
+
+def _dpdk_folders():
+    """What DPDK keeps of daemons with the name of this node."""
+    return set(glob.glob("/var/run/dpdk/sluice-gw-a-*"))
 
 
 def _second_daemon(report, rig):
