@@ -146,6 +146,8 @@ pub struct Numbering {
     plain_pool: Pool,
     /// Names by [`PortId`]. A name whose port is gone stays until another port takes its place.
     ports: Vec<Name>,
+    /// The numbers of the ports that are there.
+    port_ids: BTreeMap<Name, PortId>,
     /// The interface of each port of this host at the last compile.
     bindings: BTreeMap<Name, Name>,
 }
@@ -193,8 +195,7 @@ impl Numbering {
 
     /// The number of a bridge port of this host.
     pub fn port_id(&self, port: &Name) -> Option<PortId> {
-        let index = self.ports.iter().position(|name| name == port)?;
-        u16::try_from(index).ok().map(PortId)
+        self.port_ids.get(port).copied()
     }
 
     /// The names of bridge ports by number; a name whose port is gone stays until another port takes
@@ -360,6 +361,13 @@ impl Numbering {
         if self.ports.len() > usize::from(u16::MAX) {
             return Err(CompileError::TooManyPorts { count: self.ports.len() });
         }
+        self.port_ids = self
+            .ports
+            .iter()
+            .zip(0_u16..)
+            .filter(|(name, _)| bindings.contains_key(*name))
+            .map(|(name, index)| (name.clone(), PortId(index)))
+            .collect();
         let moved: BTreeSet<&Name> = self
             .bindings
             .iter()

@@ -122,10 +122,8 @@ impl Oracle {
 
     /// Lets time pass until `now`, and forgets what has become too old.
     pub fn tick(&mut self, now: Duration) {
-        if now <= self.now {
-            return;
-        }
-        self.now = now;
+        self.now = self.now.max(now);
+        let now = self.now;
         let ageing = |bridge: Option<&Name>| {
             let bridge = bridge.and_then(|bridge| self.site.bridge(bridge));
             bridge.map_or(Ageing::default(), |bridge| bridge.ageing).get()

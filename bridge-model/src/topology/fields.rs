@@ -47,7 +47,11 @@ fn is_plain(text: &str) -> bool {
     let rest = text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
     // Words that some version of YAML takes for something else.
     let taken = ["true", "false", "null", "yes", "no", "on", "off", "y", "n", "nan", "inf"];
-    starts && rest && !taken.iter().any(|word| text.eq_ignore_ascii_case(word))
+    let is_word = starts && rest && !taken.iter().any(|word| text.eq_ignore_ascii_case(word));
+    let is_duration = text
+        .strip_suffix('s')
+        .is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()));
+    is_word || is_duration
 }
 
 impl fmt::Display for Value {

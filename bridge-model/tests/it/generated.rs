@@ -18,19 +18,19 @@ use proptest::sample::select;
 
 use crate::world::{World, frame, name, view};
 
-const INTERFACES: [&str; 6] = ["i0", "i1", "i2", "i3", "i4", "i5"];
-const VIDS: [u16; 5] = [1, 2, 3, 77, 4094];
+const INTERFACES: [&str; 5] = ["i0", "i1", "i2", "i3", "i4"];
+const VIDS: [u16; 4] = [1, 2, 77, 4094];
 
-fn vid() -> impl Strategy<Value = VlanId> {
+fn vid() -> impl Strategy<Value = VlanId> + Clone {
     select(&VIDS[..]).prop_map(|raw| VlanId::new(raw).unwrap())
 }
 
-fn mostly(usual: bool) -> impl Strategy<Value = bool> {
+fn mostly(usual: bool) -> impl Strategy<Value = bool> + Clone {
     prop::bool::weighted(if usual { 0.9 } else { 0.1 })
 }
 
 fn admin() -> impl Strategy<Value = AdminState> {
-    mostly(true).prop_map(|up| if up { AdminState::Up } else { AdminState::Down })
+    prop::bool::weighted(0.97).prop_map(|up| if up { AdminState::Up } else { AdminState::Down })
 }
 
 fn mac_limit() -> impl Strategy<Value = Option<MacLimit>> {
@@ -45,7 +45,7 @@ fn storm() -> BoxedStrategy<StormControl> {
     let rate = || {
         let rate = (1..5_u32, 1..5_u32)
             .prop_map(|(frames_per_second, burst)| StormRate { frames_per_second, burst });
-        prop::option::weighted(0.2, rate)
+        prop::option::weighted(0.5, rate)
     };
     let limits =
         || {
@@ -54,13 +54,14 @@ fn storm() -> BoxedStrategy<StormControl> {
             })
         };
     let both = (limits(), limits()).prop_map(|(port, per_vlan)| StormControl { port, per_vlan });
-    prop::option::weighted(0.3, both).prop_map(Option::unwrap_or_default).boxed()
+    prop::option::weighted(0.5, both).prop_map(Option::unwrap_or_default).boxed()
 }
 
-/// An interface of this host, seldom of another, seldom none.
-fn binding() -> impl Strategy<Value = Option<Binding>> {
-    let here = (prop::bool::weighted(0.95), select(&INTERFACES[..]));
-    prop::option::weighted(0.95, here).prop_map(|binding| {
+/// Mostly the interface `home` of this host, else another, seldom of another host, seldom none.
+fn binding(home: usize) -> impl Strategy<Value = Option<Binding>> {
+    let interface = prop_oneof![6 => Just(INTERFACES[home]), 4 => select(&INTERFACES[..])];
+    let here = (prop::bool::weighted(0.97), interface);
+    prop::option::weighted(0.97, here).prop_map(|binding| {
         let (here, interface) = binding?;
         let host = name(if here { "h" } else { "other" });
         Some(Binding { host, interface: name(interface) })
@@ -99,9 +100,10 @@ fn gateway(index: usize) -> impl Strategy<Value = GatewayBridge> {
 
 fn trunk(index: usize) -> impl Strategy<Value = TrunkPort> {
     let allowed = prop::collection::vec(vid(), 0..5).prop_map(VlanSet::from_iter);
-    let tpid = select(vec![Tpid::CTag, Tpid::CTag, Tpid::STag]);
-    let which = (0..2_usize, binding(), prop::option::weighted(0.4, allowed));
-    let how = (prop::option::weighted(0.3, vid()), tpid, admin(), mac_limit(), storm());
+    let tpid = select(vec![Tpid::CTag, Tpid::CTag, Tpid::CTag, Tpid::STag]);
+    let gateway = prop_oneof![3 => Just(0_usize), 1 => Just(1)];
+    let which = (gateway, binding(index), prop::option::weighted(0.25, allowed));
+    let how = (prop::option::weighted(0.4, vid()), tpid, admin(), mac_limit(), storm());
     (which, how).prop_map(
         move |((gateway, binding, allowed), (native, tpid, admin, limit, storm))| TrunkPort {
             name: name(&format!("t{index}")),
@@ -118,7 +120,7 @@ fn trunk(index: usize) -> impl Strategy<Value = TrunkPort> {
 }
 
 fn access(index: usize) -> impl Strategy<Value = AccessPort> {
-    (0..3_usize, binding(), admin(), mac_limit(), storm()).prop_map(
+    (0..3_usize, binding(index + 1), admin(), mac_limit(), storm()).prop_map(
         move |(bridge, binding, admin, mac_limit, storm_control)| AccessPort {
             name: name(&format!("p{index}")),
             bridge: name(&format!("b{bridge}")),
@@ -131,8 +133,9 @@ fn access(index: usize) -> impl Strategy<Value = AccessPort> {
 }
 
 fn link() -> impl Strategy<Value = VlanLink> {
-    let inner = prop::option::weighted(0.2, vid());
-    (0..2_usize, vid(), inner, 0..3_usize).prop_map(|(gateway, vid, inner_vid, bridge)| VlanLink {
+    let inner = prop::option::weighted(0.15, vid());
+    let gateway = prop_oneof![3 => Just(0_usize), 1 => Just(1)];
+    (gateway, vid(), inner, 0..3_usize).prop_map(|(gateway, vid, inner_vid, bridge)| VlanLink {
         key: LinkKey { gateway_bridge: name(&format!("g{gateway}")), vid, inner_vid },
         bridge: name(&format!("b{bridge}")),
         join: true,
@@ -167,7 +170,7 @@ fn site_() -> BoxedStrategy<Topology> {
     let trunks = (trunk(0).boxed(), trunk(1).boxed(), trunk(2).boxed()).boxed();
     let ports =
         (access(0).boxed(), access(1).boxed(), access(2).boxed(), access(3).boxed()).boxed();
-    let links = prop::collection::vec(link().boxed(), 0..8).boxed();
+    let links = prop::collection::vec(link().boxed(), 2..10).boxed();
     let statics = prop::collection::vec(static_mac().boxed(), 0..4).boxed();
     (bridges, gateways, trunks, ports, links, statics)
         .prop_map(|(bridges, gateways, trunks, ports, links, statics)| {
@@ -215,16 +218,7 @@ fn keep_if_allowed(site: &mut Topology, change: impl FnOnce(&mut Topology)) {
 /// A frame that is likely to be interesting: few stations, few VIDs, all kinds of tags, reserved
 /// addresses, odd lengths; sometimes plain garbage.
 fn bytes() -> BoxedStrategy<Vec<u8>> {
-    let source = select(vec!["A", "B", "C", "D", "E", "E", "*", "00:00:00:00:00:00"]);
-    let destination = select(vec![
-        "A",
-        "B",
-        "C",
-        "D",
-        "E",
-        "*",
-        "m",
-        "00:00:00:00:00:00",
+    const RESERVED: [&str; 7] = [
         "01:80:c2:00:00:00",
         "01:80:c2:00:00:02",
         "01:80:c2:00:00:0e",
@@ -232,12 +226,24 @@ fn bytes() -> BoxedStrategy<Vec<u8>> {
         "01:80:c2:00:00:03",
         "01:00:0c:cc:cc:cd",
         "01:00:0c:cc:cc:cc",
-    ]);
-    let tag = (select(vec![0_u16, 1, 2, 3, 77, 4094, 4095, 9]), mostly(true), mostly(false));
-    let tags = prop::collection::vec(tag, 0..4);
-    let len = select(vec![
-        100_usize, 100, 100, 100, 60, 64, 14, 18, 20, 30, 1514, 1515, 1518, 1522, 1600,
-    ]);
+    ];
+    const STATIONS: [&str; 5] = ["A", "B", "C", "D", "E"];
+    let source = prop_oneof![
+        20 => select(&STATIONS[..]),
+        1 => select(vec!["*", "00:00:00:00:00:00"]),
+    ];
+    let destination = prop_oneof![
+        10 => select(&STATIONS[..]),
+        1 => Just("00:00:00:00:00:00"),
+        4 => select(vec!["*", "m"]),
+        2 => select(&RESERVED[..]),
+    ];
+    let vid = prop_oneof![20 => select(&VIDS[..]), 1 => select(vec![0_u16, 4095, 9])];
+    let tag = (vid, mostly(true), mostly(false));
+    let count = prop_oneof![4 => Just(0_usize), 6 => Just(1), 2 => Just(2), 1 => Just(3)];
+    let tags = count.prop_flat_map(move |count| prop::collection::vec(tag.clone(), count));
+    let odd = vec![60_usize, 64, 14, 18, 20, 30, 1514, 1515, 1518, 1522, 1600];
+    let len = prop_oneof![4 => Just(100_usize), 1 => select(odd)];
     let good = (source, destination, tags, len, mostly(false)).prop_map(
         |(source, destination, tags, len, pvst)| {
             let mut f = frame(source, destination).grown(1600);
@@ -284,10 +290,10 @@ fn scope() -> impl Strategy<Value = Scope> {
 
 fn step() -> BoxedStrategy<Step> {
     prop_oneof![
-        60 => (0..7_usize, bytes()).prop_map(|(interface, bytes)| Step::Frame(interface, bytes)),
+        60 => (0..6_usize, bytes()).prop_map(|(interface, bytes)| Step::Frame(interface, bytes)),
         3 => (0..70_000_u64).prop_map(|ms| Step::Wait(Duration::from_millis(ms))),
-        1 => (0..6_usize, select(vec![Link::Up, Link::Down])).prop_map(|(i, link)| Step::Link(i, link)),
-        1 => (0..6_usize, select(vec![68_u16, 1500, 9600])).prop_map(|(i, mtu)| Step::Mtu(i, mtu)),
+        1 => (0..5_usize, select(vec![Link::Up, Link::Down])).prop_map(|(i, link)| Step::Link(i, link)),
+        1 => (0..5_usize, select(vec![68_u16, 1500, 9600])).prop_map(|(i, mtu)| Step::Mtu(i, mtu)),
         1 => site_().prop_map(|site| Step::Site(Box::new(site))),
         1 => scope().prop_map(Step::Flush),
     ]
@@ -317,8 +323,6 @@ fn take(world: &mut World, step: Step) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
-
     #[test]
     fn tables_and_oracle_agree_on_every_frame_whatever_changes(
         site in site_(),
@@ -350,7 +354,7 @@ proptest! {
     #[test]
     fn a_frame_is_never_changed_but_for_its_tags_and_padding(
         site in site_(),
-        frames in prop::collection::vec((0..6_usize, bytes()), 1..30),
+        frames in prop::collection::vec((0..5_usize, bytes()), 1..30),
     ) {
         let mut world = World::with(site, view(&INTERFACES));
         for (index, bytes) in frames {
@@ -360,4 +364,45 @@ proptest! {
             let _ = world.shown(&bytes, &outcome);
         }
     }
+}
+
+#[test]
+fn the_generators_reach_every_outcome_that_the_rules_know() {
+    use bridge_model::oracle::Outcome;
+    use bridge_model::reason::DropReason::{self, *};
+    use proptest::strategy::ValueTree;
+    use proptest::test_runner::{RngSeed, TestRunner};
+
+    let config = ProptestConfig { rng_seed: RngSeed::Fixed(7), ..ProptestConfig::default() };
+    let mut runner = TestRunner::new(config);
+    let mut seen = std::collections::BTreeMap::new();
+    let mut sent = 0;
+    for round in 0..100 {
+        let site = site_().new_tree(&mut runner).unwrap().current();
+        let mut world = World::with(site, view(&INTERFACES));
+        let mut view = world.view.clone();
+        view.interfaces[4].link = if round % 5 == 0 { Link::Down } else { Link::Up };
+        world.reconfigure(world.topology.clone(), view);
+        for _ in 0..200 {
+            let (index, bytes) = (prop_oneof![30 => 0..5_usize, 1 => Just(5)], bytes())
+                .new_tree(&mut runner)
+                .unwrap()
+                .current();
+            let id = bridge_model::types::InterfaceId(u16::try_from(index).unwrap());
+            let outcome = world.send_bytes(id, &bytes);
+            sent += usize::from(matches!(outcome, Outcome::Sent { .. }));
+            for reason in outcome.drops() {
+                *seen.entry(reason).or_insert(0) += 1;
+            }
+        }
+    }
+    // These belong to the data plane's queues and buffers, which the oracle does not have.
+    let elsewhere =
+        [BufferChained, BpduRateLimit, NoBuffer, TxFull, TxLinkDown, PuntFull, Shutdown];
+    let missing: Vec<&DropReason> = DropReason::ALL
+        .iter()
+        .filter(|reason| !seen.contains_key(*reason) && !elsewhere.contains(*reason))
+        .collect();
+    assert!(missing.is_empty(), "never seen: {missing:?}");
+    assert!(sent > 1500, "only {sent} of 20000 frames were sent: {seen:?}");
 }

@@ -195,9 +195,13 @@ impl World {
             assert_ne!(pair[0], pair[1], "two equal copies of {bytes:02x?}");
         }
         let stack = |bytes: &[u8]| {
-            let header = Header::parse(bytes).ok()?;
-            let inner = header.inner.map(VlanTag::vid_raw);
-            Some((header.outer_vid_raw(), inner, header.tag_count()))
+            let mut rest = &bytes[12..];
+            let mut vids = Vec::new();
+            while let [0x81, 0x00, a, b, more @ ..] | [0x88, 0xa8, a, b, more @ ..] = rest {
+                vids.push(u16::from_be_bytes([a & 0x0f, *b]));
+                rest = more;
+            }
+            vids
         };
         for copy in copies {
             assert_eq!(&copy.bytes[..12], &bytes[..12], "the addresses changed");
