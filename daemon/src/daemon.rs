@@ -6,13 +6,14 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
+use crate::control::ControlHandle;
 use crate::diagnosis::STALLED;
 use crate::engine::Engine;
 use crate::exit::{Ending, Exit};
 use crate::ports::PortState;
-use crate::server::{self, ApiServer};
+use crate::server;
 use crate::shared::Shared;
-use crate::{node, socket, systemd};
+use crate::{socket, systemd};
 
 /// How long requests in progress may take after SIGTERM.
 const LAST_REQUESTS: Duration = Duration::from_secs(1);
@@ -29,8 +30,7 @@ fn error(why: &impl ToString) -> Ending {
 /// Why it could not start.
 pub fn run(node_path: &Path) -> Result<(), Ending> {
     let engine = Engine::start(node_path)?;
-    let node = node::read(node_path)?;
-    let (listener, socket) = socket::listen(&node.control_socket).map_err(|why| error(&why))?;
+    let (listener, socket) = socket::listen(&engine.socket).map_err(|why| error(&why))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("sluice-api")
@@ -38,13 +38,16 @@ pub fn run(node_path: &Path) -> Result<(), Ending> {
         .build()
         .map_err(|why| error(&why))?;
     runtime.block_on(async {
+        // Before anybody can know that we run: from here on SIGTERM is a clean stop.
+        let signals = Signals::listen()?;
         let api = server::serve(&engine, listener).await.map_err(|why| error(&why))?;
         let line = status_line(&engine.shared);
-        tracing::info!(socket = %node.control_socket.display(), status = line, "ready");
+        tracing::info!(socket = %engine.socket.display(), status = line, "ready");
         systemd::ready(&line);
-        let served = serve(&engine, api).await;
+        until_asked_to_stop(&engine.shared, &engine.control, signals).await;
         systemd::stopping();
-        served
+        api.stop(LAST_REQUESTS).await;
+        Ok(())
     })?;
     drop(socket);
     drop(runtime);
@@ -67,33 +70,45 @@ fn report(total: &fwd::counters::Snapshot) {
     );
 }
 
+/// What the outside may ask of the process.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, Ending> {
+        let listen = |kind| signal(kind).map_err(|why: std::io::Error| error(&why));
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            hang_up: listen(SignalKind::hangup())?,
+        })
+    }
+}
+
 /// Until SIGTERM or SIGINT.
-async fn serve(engine: &Engine, api: ApiServer) -> Result<(), Ending> {
-    let listen = |kind| signal(kind).map_err(|why: std::io::Error| error(&why));
-    let mut terminate = listen(SignalKind::terminate())?;
-    let mut interrupt = listen(SignalKind::interrupt())?;
-    let mut hang_up = listen(SignalKind::hangup())?;
+async fn until_asked_to_stop(shared: &Shared, control: &ControlHandle, mut signals: Signals) {
     let mut status = every(STATUS);
     let mut watchdog = systemd::watchdog_period().map(every);
     let mut shown = String::new();
     loop {
         tokio::select! {
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
-            received = next(&mut hang_up) => if received { reload(engine).await },
+            _ = signals.terminate.recv() => break,
+            _ = signals.interrupt.recv() => break,
+            received = next(&mut signals.hang_up) => if received { reload(control).await },
             _ = status.tick() => {
-                let line = status_line(&engine.shared);
+                let line = status_line(shared);
                 if line != shown {
                     systemd::status(&line);
                     shown = line;
                 }
             }
-            () = tick(&mut watchdog) => if workers_are_alive(&engine.shared) { systemd::alive() },
+            () = tick(&mut watchdog) => if workers_are_alive(shared) { systemd::alive() },
         }
     }
     tracing::info!("asked to stop");
-    api.stop(LAST_REQUESTS).await;
-    Ok(())
 }
 
 async fn next(signal: &mut Signal) -> bool {
@@ -114,9 +129,9 @@ async fn tick(interval: &mut Option<Interval>) {
     }
 }
 
-async fn reload(engine: &Engine) {
+async fn reload(control: &ControlHandle) {
     // What happened is logged where it happens.
-    let _ = engine.control.reload(false).await;
+    let _ = control.reload(false).await;
 }
 
 fn workers_are_alive(shared: &Shared) -> bool {

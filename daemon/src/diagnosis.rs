@@ -218,3 +218,6 @@ fn mac_table(shared: &Shared, list: &mut Vec<Condition>) {
         list.push(Condition::new(Reason::MacTableFull, HOST, message));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@
 //!   control thread: changes, links, punts, samples     learning thread: the MAC table
 //! ```
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -60,6 +60,8 @@ pub struct Engine {
     pub shared: Arc<Shared>,
     /// Where changes are asked for.
     pub control: ControlHandle,
+    /// Where the API is to be served.
+    pub socket: PathBuf,
     thread: JoinHandle<Vec<Stopped>>,
     learn: LearnThread,
     /// Held as long as the devices run.
@@ -317,7 +319,8 @@ fn assemble(
         monitor,
     })
     .map_err(|why| error(&why))?;
-    Ok(Engine { shared, control, thread, learn, _lock: lock })
+    let socket = node.control_socket.clone();
+    Ok(Engine { shared, control, socket, thread, learn, _lock: lock })
 }
 
 /// What one worker is given.

@@ -19,14 +19,14 @@ pub struct Interface {
     pub driver: String,
     /// Its address.
     pub mac: MacAddr,
-    device: Behind,
+    hardware: Hardware,
     up: AtomicBool,
     gone: AtomicBool,
 }
 
 /// The device behind an interface.
 #[derive(Debug)]
-enum Behind {
+enum Hardware {
     Started(RunningDevice),
     /// It was not there at the start.
     Absent(String),
@@ -50,23 +50,23 @@ impl Interface {
         Self {
             driver: info.driver,
             mac: MacAddr::new(info.mac),
-            ..Self::new(name, kind, mtu, Behind::Started(device))
+            ..Self::new(name, kind, mtu, Hardware::Started(device))
         }
     }
 
     /// An interface whose device is not there, because of `why`.
     pub fn absent(name: Name, kind: &'static str, mtu: u16, why: String) -> Self {
-        Self::new(name, kind, mtu, Behind::Absent(why))
+        Self::new(name, kind, mtu, Hardware::Absent(why))
     }
 
-    fn new(name: Name, kind: &'static str, mtu: u16, device: Behind) -> Self {
+    fn new(name: Name, kind: &'static str, mtu: u16, hardware: Hardware) -> Self {
         Self {
             name,
             kind,
             mtu,
             driver: String::new(),
             mac: MacAddr::ZERO,
-            device,
+            hardware,
             up: AtomicBool::new(false),
             gone: AtomicBool::new(false),
         }
@@ -75,9 +75,9 @@ impl Interface {
     /// Asks for the state of the link, and notes it. For the control thread: it may take a system
     /// call. A device that has vanished stays so: its number may name another one.
     pub fn look(&self) -> LinkState {
-        let state = match &self.device {
-            Behind::Started(device) if !self.gone.load(Ordering::Relaxed) => device.link(),
-            Behind::Started(_) | Behind::Absent(_) => LinkState::Removed,
+        let state = match &self.hardware {
+            Hardware::Started(device) if !self.gone.load(Ordering::Relaxed) => device.link(),
+            Hardware::Started(_) | Hardware::Absent(_) => LinkState::Removed,
         };
         self.gone.store(state == LinkState::Removed, Ordering::Relaxed);
         self.up.store(state == LinkState::Up, Ordering::Relaxed);
@@ -91,10 +91,10 @@ impl Interface {
 
     /// Whether the device is there.
     pub fn presence(&self) -> Presence<'_> {
-        match &self.device {
-            Behind::Absent(why) => Presence::Absent(why),
-            Behind::Started(_) if self.gone.load(Ordering::Relaxed) => Presence::Vanished,
-            Behind::Started(_) => Presence::Present,
+        match &self.hardware {
+            Hardware::Absent(why) => Presence::Absent(why),
+            Hardware::Started(_) if self.gone.load(Ordering::Relaxed) => Presence::Vanished,
+            Hardware::Started(_) => Presence::Present,
         }
     }
 
@@ -104,9 +104,9 @@ impl Interface {
     }
 
     fn device(&self) -> Option<&Device> {
-        match &self.device {
-            Behind::Started(device) if self.is_present() => Some(device),
-            Behind::Started(_) | Behind::Absent(_) => None,
+        match &self.hardware {
+            Hardware::Started(device) if self.is_present() => Some(device),
+            Hardware::Started(_) | Hardware::Absent(_) => None,
         }
     }
 

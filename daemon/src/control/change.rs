@@ -177,11 +177,12 @@ impl Control {
         }
     }
 
-    /// Forgets what was learned in `scope`. Statics stay.
-    pub(super) fn flush(&mut self, scope: &Scope) -> Result<(), Failure> {
+    /// Forgets what was learned in `scopes`: one image for all of them. Statics stay.
+    pub(super) fn flush(&mut self, scopes: &[Scope]) -> Result<(), Failure> {
         let site = self.shared.site();
         let mut numbering = self.numbering.clone();
-        if numbering.retire(&site.topology, scope).is_empty() {
+        let retired = scopes.iter().map(|scope| numbering.retire(&site.topology, scope).len());
+        if retired.sum::<usize>() == 0 {
             return Ok(());
         }
         let prepared = self.prepare(&site.topology, site.revision, numbering)?;

@@ -272,7 +272,7 @@ impl Control {
                 }
                 self.answer_change(now, validate_only, result, reply);
             }
-            Command::Flush { scope, reply } => match self.flush(&scope) {
+            Command::Flush { scope, reply } => match self.flush(std::slice::from_ref(&scope)) {
                 Ok(()) => {
                     tracing::info!(?scope, "MAC tables flushed by request");
                     self.when_programmed(now, move |programmed, _| {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bridge_model::compile::Scope;
 use bridge_model::reason::PuntReason;
 use bridge_model::types::{InterfaceId, Name};
 use fwd::PuntFrame;
@@ -9,46 +10,40 @@ use fwd::counters::{Owner, PortSlot};
 use rtrb::Consumer;
 
 use super::Control;
+use crate::workers::ticks_as_time;
 
 /// Frames taken from one worker at a time, so that a flood of them does not keep requests waiting.
 const BATCH: usize = 256;
 
 impl Control {
     pub(super) fn take_punts(&mut self, now: Duration) {
+        let mut scopes = Vec::new();
         for worker in 0..self.punts.len() {
             for _ in 0..BATCH {
                 let Ok(frame) = self.punts[worker].pop() else { break };
-                self.punt(now, &frame);
+                match frame.reason {
+                    PuntReason::Bpdu | PuntReason::Pvst => scopes.extend(self.snoop(now, &frame)),
+                    PuntReason::Lldp => self.neighbor(now, &frame),
+                    // Aggregation comes with a later release; until then its frames end here.
+                    PuntReason::SlowProtocol => {}
+                }
             }
         }
-        for scope in self.snooper.due(now) {
-            self.topology_changed(&scope);
+        scopes.extend(self.snooper.due(now));
+        if scopes.is_empty() {
+            return;
+        }
+        // Per-VLAN trees signal a change for each VLAN: all that came together is one flush.
+        tracing::info!(?scopes, "topology change in the fabric: MAC tables flushed");
+        if let Err(error) = self.flush(&scopes) {
+            tracing::error!(%error, "cannot flush after a topology change");
         }
     }
 
-    fn punt(&mut self, now: Duration, frame: &PuntFrame) {
-        match frame.reason {
-            PuntReason::Bpdu | PuntReason::Pvst => self.snoop(now, frame),
-            PuntReason::Lldp => self.neighbor(now, frame),
-            // Aggregation comes with a later release; until then its frames end here.
-            PuntReason::SlowProtocol => {}
-        }
-    }
-
-    fn snoop(&mut self, now: Duration, frame: &PuntFrame) {
+    fn snoop(&mut self, now: Duration, frame: &PuntFrame) -> Option<Scope> {
         let site = self.shared.site();
-        let Some(interface) = self.interface_name(frame.interface) else { return };
-        let place = (&self.view.host, &interface);
-        if let Some(scope) = self.snooper.frame(now, &site.topology, place, &frame.bytes) {
-            self.topology_changed(&scope);
-        }
-    }
-
-    fn topology_changed(&mut self, scope: &bridge_model::compile::Scope) {
-        tracing::info!(?scope, "topology change in the fabric: MAC tables flushed");
-        if let Err(error) = self.flush(scope) {
-            tracing::error!(%error, ?scope, "cannot flush after a topology change");
-        }
+        let interface = self.interface_name(frame.interface)?;
+        self.snooper.frame(now, &site.topology, (&self.view.host, &interface), &frame.bytes)
     }
 
     fn neighbor(&mut self, now: Duration, frame: &PuntFrame) {
@@ -82,15 +77,9 @@ impl Control {
         for samples in &mut self.samples {
             for _ in 0..BATCH {
                 let Ok(sample) = samples.pop() else { break };
-                let age = age(ticks.saturating_sub(sample.ticks), self.ticks_per_second);
+                let age = ticks_as_time(ticks.saturating_sub(sample.ticks), self.ticks_per_second);
                 observed.samples.keep(now.saturating_sub(age), sample);
             }
         }
     }
-}
-
-/// `ticks` as time.
-fn age(ticks: u64, per_second: u64) -> Duration {
-    let nanoseconds = u128::from(ticks) * 1_000_000_000 / u128::from(per_second.max(1));
-    Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
 }
