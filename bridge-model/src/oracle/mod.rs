@@ -179,10 +179,7 @@ impl Oracle {
             let known = self.bridges.get(&(link.bridge.clone(), None)).cloned().unwrap_or_default();
             self.gateways.insert(link.key.clone(), known);
         }
-        let topology = &site.topology;
-        self.storms.retain_ports(|port| {
-            topology.trunks.contains_key(port) || topology.access_ports.contains_key(port)
-        });
+        self.storms.retain(|port| site.storm_control(port));
     }
 
     /// Keeps the learned entries that `keeps` says, in all tables.

@@ -4,8 +4,8 @@ use crate::compile::{Domain, HostView, Link, Place};
 use crate::election;
 use crate::reason::DropReason;
 use crate::topology::{
-    AccessPort, Binding, Bridge, GatewayBridge, LinkKey, RedundancyMode, Topology, TrunkPort,
-    VlanLink,
+    AccessPort, Binding, Bridge, GatewayBridge, LinkKey, RedundancyMode, StormControl, Topology,
+    TrunkPort, VlanLink,
 };
 use crate::types::{InterfaceId, Name, VlanId};
 
@@ -167,5 +167,16 @@ impl Site {
             Place::Access(port) => self.topology.access_ports.get(port)?.binding.as_ref(),
             Place::Trunk { trunk, .. } => self.topology.trunks.get(trunk)?.binding(),
         }
+    }
+
+    /// The limits on flooded traffic of a port, if it is bound to an interface of this host.
+    pub(super) fn storm_control(&self, port: &Name) -> Option<StormControl> {
+        let trunk = self.topology.trunks.get(port);
+        let access = self.topology.access_ports.get(port);
+        let (binding, control) = trunk
+            .map(|trunk| (trunk.binding(), trunk.storm_control))
+            .or(access.map(|access| (access.binding.as_ref(), access.storm_control)))?;
+        let binding = binding.filter(|binding| binding.host == self.view.host)?;
+        self.view.interface_id(&binding.interface).map(|_| control)
     }
 }

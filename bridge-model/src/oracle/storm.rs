@@ -46,6 +46,7 @@ impl Kind {
 /// A bucket, in billionths of a frame: at `r` frames per second it gains `r` of them per nanosecond.
 #[derive(Clone, Copy, Debug)]
 struct Bucket {
+    rate: StormRate,
     level: u128,
     filled: Duration,
 }
@@ -54,13 +55,13 @@ const FRAME: u128 = 1_000_000_000;
 
 impl Bucket {
     fn full(rate: StormRate, now: Duration) -> Self {
-        Self { level: u128::from(rate.burst) * FRAME, filled: now }
+        Self { rate, level: u128::from(rate.burst) * FRAME, filled: now }
     }
 
-    fn refill(&mut self, rate: StormRate, now: Duration) {
-        let gained =
-            now.saturating_sub(self.filled).as_nanos() * u128::from(rate.frames_per_second);
-        self.level = (self.level + gained).min(u128::from(rate.burst) * FRAME);
+    fn refill(&mut self, now: Duration) {
+        let StormRate { frames_per_second, burst } = self.rate;
+        let gained = now.saturating_sub(self.filled).as_nanos() * u128::from(frames_per_second);
+        self.level = (self.level + gained).min(u128::from(burst) * FRAME);
         self.filled = now;
     }
 }
@@ -88,7 +89,7 @@ impl Storms {
         }
         for (key, rate) in &buckets {
             let bucket = self.0.entry(key.clone()).or_insert_with(|| Bucket::full(*rate, now));
-            bucket.refill(*rate, now);
+            bucket.refill(now);
             if bucket.level < FRAME {
                 return Err(kind.reason());
             }
@@ -101,8 +102,12 @@ impl Storms {
         Ok(())
     }
 
-    /// Forgets ports that are gone, so that a port of the same name starts afresh.
-    pub(super) fn retain_ports(&mut self, exists: impl Fn(&Name) -> bool) {
-        self.0.retain(|(port, _, _), _| exists(port));
+    /// Goes on with other limits: a bucket keeps its level if its port and its rate stay, else it
+    /// starts full.
+    pub(super) fn retain(&mut self, control: impl Fn(&Name) -> Option<StormControl>) {
+        self.0.retain(|(port, vid, kind), bucket| {
+            let limits = control(port).map(|c| if vid.is_some() { c.per_vlan } else { c.port });
+            limits.and_then(|limits| kind.limit(&limits)) == Some(bucket.rate)
+        });
     }
 }

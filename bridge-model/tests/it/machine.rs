@@ -13,14 +13,16 @@ use bridge_model::oracle::{Copy, Learned, Outcome};
 use bridge_model::reason::DropReason;
 use bridge_model::topology::Topology;
 use bridge_model::types::{
-    Fid, IndividualMac, InterfaceId, MemberId, PortId, Revision, Tpid, VlanId, VlanTag,
+    Fid, IndividualMac, InterfaceId, MemberId, Name, PortId, Revision, Tpid, VlanId, VlanTag,
 };
 use bridge_model::wire::ethernet::Header;
 use bridge_model::wire::reserved::{self, ReservedClass};
 
 /// Billionths of a frame, and when the bucket was filled last.
 type Bucket = (u128, Duration);
-type BucketKey = (PortId, Option<VlanId>, u8);
+/// The port, the VID of a bucket for one VID, which kind of flooding, and the rate: another rate is
+/// another bucket.
+type BucketKey = (Name, Option<VlanId>, u8, (u32, u32));
 
 const FRAME: u128 = 1_000_000_000;
 
@@ -83,6 +85,14 @@ impl Machine {
         let next = compile(&self.topology, &self.view, &mut self.numbering, Revision(2));
         self.compiled = next.unwrap();
         self.sweep();
+        let ports = &self.compiled.tables.ports;
+        self.buckets.retain(|(name, vid, kind, numbers), _| {
+            let port = ports.iter().find(|port| port.name == *name);
+            let limits =
+                port.map(|port| if vid.is_some() { port.storm_per_vid } else { port.storm });
+            let rate = limits.and_then(|limits| pick(&limits, *kind));
+            rate.map(|rate| (rate.frames_per_second, rate.burst)) == Some(*numbers)
+        });
     }
 
     pub(crate) fn flush(&mut self, scope: &Scope) {
@@ -180,24 +190,23 @@ impl Machine {
 
     fn storm(&mut self, port: PortId, vid: Option<VlanId>, kind: u8) -> Result<(), DropReason> {
         let table = &self.compiled.tables.ports[usize::from(port.0)];
-        let pick = |limits: &StormLimits| match kind {
-            0 => limits.broadcast,
-            1 => limits.multicast,
-            _ => limits.unknown_unicast,
-        };
         let reason = match kind {
             0 => DropReason::StormBroadcast,
             1 => DropReason::StormMulticast,
             _ => DropReason::StormUnknown,
         };
         let mut wanted: Vec<(BucketKey, StormRate)> = Vec::new();
-        wanted.extend(pick(&table.storm).map(|rate| ((port, None, kind), rate)));
+        let key = |vid, rate: StormRate| {
+            let numbers = (rate.frames_per_second, rate.burst);
+            ((table.name.clone(), vid, kind, numbers), rate)
+        };
+        wanted.extend(pick(&table.storm, kind).map(|rate| key(None, rate)));
         if vid.is_some() {
-            wanted.extend(pick(&table.storm_per_vid).map(|rate| ((port, vid, kind), rate)));
+            wanted.extend(pick(&table.storm_per_vid, kind).map(|rate| key(vid, rate)));
         }
         for (key, rate) in &wanted {
             let full = u128::from(rate.burst) * FRAME;
-            let (level, filled) = self.buckets.entry(*key).or_insert((full, self.now));
+            let (level, filled) = self.buckets.entry(key.clone()).or_insert((full, self.now));
             let gained =
                 self.now.saturating_sub(*filled).as_nanos() * u128::from(rate.frames_per_second);
             *level = (*level + gained).min(full);
@@ -336,6 +345,14 @@ impl Machine {
         } else {
             copies.push(Copy { interface, bytes });
         }
+    }
+}
+
+fn pick(limits: &StormLimits, kind: u8) -> Option<StormRate> {
+    match kind {
+        0 => limits.broadcast,
+        1 => limits.multicast,
+        _ => limits.unknown_unicast,
     }
 }
 
