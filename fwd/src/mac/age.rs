@@ -94,6 +94,8 @@ struct FidClock {
 pub struct AgeClock {
     table: Arc<AgeTable>,
     fids: Vec<FidClock>,
+    /// The domains whose clocks run: what a turn costs depends on these only.
+    running: Vec<Fid>,
 }
 
 const UNITS_PER_STEP: u64 = AgeTable::PHASE as u64 + 1;
@@ -102,7 +104,11 @@ impl AgeClock {
     /// Clocks for the domains 0..`fids`, all standing still.
     pub fn new(fids: usize) -> Self {
         let fids = fids.min(usize::from(u16::MAX) + 1);
-        Self { table: Arc::new(AgeTable::new(fids)), fids: vec![FidClock::default(); fids] }
+        Self {
+            table: Arc::new(AgeTable::new(fids)),
+            fids: vec![FidClock::default(); fids],
+            running: Vec::new(),
+        }
     }
 
     /// What workers read.
@@ -120,13 +126,17 @@ impl AgeClock {
         }
         if clock.rate.is_none() {
             (clock.complete_sweep, clock.present_sweep) = (clock.units, clock.units);
+            self.running.push(fid);
+        } else if step.is_none() {
+            self.running.retain(|running| *running != fid);
         }
         clock.rate = step.map(|step| Rate { step, since: now, units_then: clock.units });
     }
 
     /// Publishes the time. Call it often: at least every 1/64 of the shortest ageing time.
     pub fn advance(&mut self, now: Duration) {
-        for (clock, published) in self.fids.iter_mut().zip(&self.table.clocks) {
+        for fid in &self.running {
+            let clock = &mut self.fids[fid.index()];
             let Some(rate) = &mut clock.rate else { continue };
             let passed = now.saturating_sub(rate.since).as_nanos() * u128::from(UNITS_PER_STEP)
                 / rate.step.as_nanos().max(1);
@@ -139,13 +149,14 @@ impl AgeClock {
             }
             clock.units = clock.units.max(target.min(limit));
             #[expect(clippy::cast_possible_truncation, reason = "a clock modulo 2^16")]
-            published.store(clock.units as u16, Ordering::Relaxed);
+            self.table.clocks[fid.index()].store(clock.units as u16, Ordering::Relaxed);
         }
     }
 
     /// Notes that a sweep has visited every entry and the next one begins.
     pub fn sweep_completed(&mut self) {
-        for clock in &mut self.fids {
+        for fid in &self.running {
+            let clock = &mut self.fids[fid.index()];
             clock.complete_sweep = clock.present_sweep;
             clock.present_sweep = clock.units;
         }

@@ -124,6 +124,15 @@ impl MacTable {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "must be compiled for the caller's kernel")]
     pub fn find<K: Kernel>(&self, kernel: K, key: Hashed) -> Option<Hit<'_>> {
+        // Nearly every entry is at home, and an entry that was found needs no second look.
+        let hit = probe(kernel, self.buckets.get(key.0), self.identity(key));
+        if hit.is_some() { hit } else { self.find_elsewhere(kernel, key) }
+    }
+
+    /// The entry of a key that was not found at home at the first look. Apart, so that what it needs
+    /// takes no registers from the first look.
+    #[inline(never)]
+    fn find_elsewhere<K: Kernel>(&self, kernel: K, key: Hashed) -> Option<Hit<'_>> {
         let identity = self.identity(key);
         let home = self.buckets.get(key.0);
         loop {
