@@ -19,7 +19,7 @@ pub fn prefetch_octet(bytes: &[u8]) {
 /// The processor's time stamp counter, read after everything before it has finished. For
 /// measurements and for the clock that workers pass in.
 #[cfg(all(target_arch = "x86_64", not(loom), not(miri)))]
-#[inline(always)]
+#[inline]
 pub fn time_stamp() -> u64 {
     let mut processor = 0;
     // SAFETY: every x86_64 processor that this runs on has RDTSCP; it writes to `processor` only.

@@ -136,7 +136,8 @@ impl StormBuckets {
         for (port, index) in &self.order {
             while before.next_if(|(other, _)| other < port).is_some() {}
             let Some((_, other)) = before.next_if(|(other, _)| other == port) else { continue };
-            let pair = (self.ports.get_mut(usize::from(*index)), old.ports.get_mut(usize::from(*other)));
+            let pair =
+                (self.ports.get_mut(usize::from(*index)), old.ports.get_mut(usize::from(*other)));
             if let (Some(new), Some(old)) = pair {
                 new.whole = old.whole;
                 if !new.per_vid.is_empty() && !old.per_vid.is_empty() {

@@ -28,6 +28,9 @@ struct FwdArgs {
     /// Numbers of stations to measure with.
     #[arg(long, value_delimiter = ',', default_value = "1,1000,100000,1000000")]
     macs: Vec<usize>,
+    /// Only this instruction set: `scalar`, `avx2` or `avx512`.
+    #[arg(long)]
+    kernel: Option<String>,
     /// Runs of each point.
     #[arg(long, default_value_t = Effort::FULL.runs)]
     runs: usize,
@@ -75,7 +78,7 @@ fn run(arguments: &FwdArgs) -> Result<(), Failure> {
     };
     let mut points = Vec::new();
     for macs in macs {
-        points.extend(fwd::measure(macs, effort)?);
+        points.extend(fwd::measure(macs, arguments.kernel.as_deref(), effort)?);
     }
     let report = Report { manifest, set_up: FWD_SET_UP, fwd: points };
     io::stdout().write_all(report.markdown().as_bytes())?;

@@ -46,7 +46,11 @@ impl Manifest {
         Self {
             cpu_model: field("model name").unwrap_or_default(),
             cpus: cpuinfo.lines().filter(|line| line.starts_with("processor")).count(),
-            cpu_flags: FLAGS.iter().filter(|f| flags.contains(f)).map(ToString::to_string).collect(),
+            cpu_flags: FLAGS
+                .iter()
+                .filter(|f| flags.contains(f))
+                .map(ToString::to_string)
+                .collect(),
             virtual_machine: flags.contains(&"hypervisor"),
             page_octets: 4096,
             transparent_hugepages: hugepages.map(|text| chosen(&text)).unwrap_or_default(),

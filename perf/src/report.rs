@@ -20,7 +20,7 @@ pub struct Report {
 
 /// How `fwd` figures are taken.
 pub const FWD_SET_UP: &str = "in process, one core, no device: a source writes 64-octet frames into \
-    256 buffers of 2 KiB, bursts of 32, learning on, stations in random order; TSC cycles per \
+    512 buffers of 2 KiB, bursts of 32, learning on, stations in random order; TSC cycles per \
     packet, median (least, most) of the runs";
 
 impl Report {

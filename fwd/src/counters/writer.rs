@@ -142,20 +142,20 @@ impl CounterWriter {
         &mut self.lost
     }
 
-    /// Per-VID counters of the frame that came in.
+    /// Per-VID counters of frames that came in.
     #[inline]
-    pub(crate) fn received_vid(&self, index: u32, octets: u64) {
+    pub(crate) fn received_vid(&self, index: u32, frames: u64, octets: u64) {
         if let Some(vid) = self.vid(index) {
-            vid.rx_frames.add(1);
+            vid.rx_frames.add(frames);
             vid.rx_octets.add(octets);
         }
     }
 
-    /// Per-VID counters of a frame that a device took.
+    /// Per-VID counters of frames that a device took.
     #[inline]
-    pub(crate) fn sent_vid(&self, index: u32, octets: u64) {
+    pub(crate) fn sent_vid(&self, index: u32, frames: u64, octets: u64) {
         if let Some(vid) = self.vid(index) {
-            vid.tx_frames.add(1);
+            vid.tx_frames.add(frames);
             vid.tx_octets.add(octets);
         }
     }

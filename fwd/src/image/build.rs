@@ -11,8 +11,8 @@ use bridge_model::reason::DropReason;
 use bridge_model::types::{Epoch, InterfaceId, MemberId, PortId};
 
 use super::{
-    ClassTable, ClassWord, FidImage, FidRules, Image, InterfaceImage, MemberImage, NO_TPID,
-    OtherTags, Push, RelayImage, ReservedImage,
+    ClassEntry, ClassTable, ClassWord, FidImage, FidRules, Image, InterfaceImage, MemberImage,
+    MemberRange, NO_TPID, OtherTags, Push, RelayImage, ReservedImage,
 };
 use crate::counters::{CounterSlots, Owner, PortSlot};
 use crate::live::Live;
@@ -70,9 +70,10 @@ const MAX_MEMBERS: usize = MemberId::MAX.0 as usize + 1;
 struct Builder<'a> {
     tables: &'a Tables,
     ports: Vec<PortFacts>,
-    stacks: Vec<ClassTable>,
+    stacks: Vec<Box<ClassTable>>,
     storms: Vec<StormImage>,
     members: Vec<MemberImage>,
+    fids: Vec<FidImage>,
     floods: Vec<u32>,
     ticks_per_second: u64,
     /// Most interfaces are no trunk and share one table that is never read.
@@ -98,18 +99,20 @@ impl Image {
             ports: Vec::with_capacity(tables.ports.len()),
             stacks: Vec::new(),
             storms: vec![StormImage::default()],
-            members: Vec::new(),
+            // What an empty range leads to.
+            members: vec![MemberImage::UNUSED],
+            fids: Vec::with_capacity(tables.fids.len()),
             floods: Vec::new(),
             ticks_per_second: parts.ticks_per_second,
-            no_classes: uniform(ClassWord::drop(DropReason::PortUnbound)),
+            no_classes: Arc::from(uniform(ClassEntry::NONE)),
         };
         builder.ports(parts.slots)?;
+        builder.fids()?;
         let interfaces = tables
             .interfaces
             .iter()
             .map(|interface| builder.interface(interface, parts.slots))
             .collect::<Result<_, _>>()?;
-        let fids = tables.fids.iter().map(|fid| builder.fid(fid)).collect::<Result<_, _>>()?;
         let absent = builder.absent();
         let port_limits = tables
             .ports
@@ -125,7 +128,7 @@ impl Image {
             live: parts.live,
             interfaces,
             absent,
-            fids,
+            fids: builder.fids.into(),
             members: builder.members.into(),
             floods: builder.floods.into(),
             stacks: builder.stacks.into(),
@@ -204,7 +207,7 @@ impl Builder<'_> {
                 (NO_TPID, Arc::clone(&self.no_classes), OtherTags::All(self.class(class)?))
             }
             TaggedClasses::Trunk { tpid, classes } => {
-                let classes = Arc::new(self.class_table(classes)?);
+                let classes = Arc::from(self.class_table(classes)?);
                 let bad = OtherTags::All(ClassWord::drop(DropReason::BadTpid));
                 (u32::from(tpid.ether_type()), classes, bad)
             }
@@ -214,7 +217,7 @@ impl Builder<'_> {
             }
         };
         Ok(InterfaceImage {
-            untagged: self.class(&interface.untagged)?,
+            untagged: self.entry(&interface.untagged)?,
             tpid,
             classes,
             other_tags,
@@ -232,7 +235,7 @@ impl Builder<'_> {
         let unbound = ClassWord::drop(DropReason::PortUnbound);
         let action = bridge_model::compile::ReservedAction::Drop(DropReason::PortUnbound);
         InterfaceImage {
-            untagged: unbound,
+            untagged: ClassEntry::without(unbound),
             tpid: NO_TPID,
             classes: Arc::clone(&self.no_classes),
             other_tags: OtherTags::All(unbound),
@@ -250,6 +253,16 @@ impl Builder<'_> {
                 relay: Box::default(),
             }),
         }
+    }
+
+    fn entry(&mut self, class: &Class) -> Result<ClassEntry, ImageError> {
+        let word = self.class(class)?;
+        let Some(fid) = self.fids.get(word.fid().index()).filter(|_| word.is_forward()) else {
+            return Ok(ClassEntry::without(word));
+        };
+        let member = self.members.get(fid.members.index(word.member()));
+        let MemberImage { vid_counter, group, .. } = *member.unwrap_or(&MemberImage::UNUSED);
+        Ok(ClassEntry { word, members: fid.members, vid_counter, group })
     }
 
     fn class(&mut self, class: &Class) -> Result<ClassWord, ImageError> {
@@ -276,12 +289,13 @@ impl Builder<'_> {
     }
 
     /// VID 0 is a priority tag and 4095 is reserved, whatever the tables say.
-    fn class_table(&mut self, classes: &VidClasses) -> Result<ClassTable, ImageError> {
-        let mut table = [ClassWord::drop(DropReason::VlanReserved); 4096];
-        for (word, class) in table.iter_mut().zip(classes.0.iter()).take(4095).skip(1) {
-            *word = self.class(class)?;
+    fn class_table(&mut self, classes: &VidClasses) -> Result<Box<ClassTable>, ImageError> {
+        let reserved = ClassEntry::without(ClassWord::drop(DropReason::VlanReserved));
+        let mut table = uniform(reserved);
+        for (entry, class) in table.iter_mut().zip(classes.0.iter()).take(4095).skip(1) {
+            *entry = self.entry(class)?;
         }
-        table[0] = ClassWord::UNTAGGED;
+        table[0] = ClassEntry::without(ClassWord::UNTAGGED);
         Ok(table)
     }
 
@@ -308,12 +322,33 @@ impl Builder<'_> {
         Ok(RelayImage { to, vids })
     }
 
+    fn fids(&mut self) -> Result<(), ImageError> {
+        let mut before: Option<(&FidTable, FidImage)> = None;
+        for fid in &self.tables.fids {
+            // The 4096 domains of a transparent bridge are alike and share what they have.
+            let image = match before {
+                Some((same, image)) if same == fid => image,
+                _ => self.fid(fid)?,
+            };
+            before = Some((fid, image));
+            self.fids.push(image);
+        }
+        Ok(())
+    }
+
     fn fid(&mut self, fid: &FidTable) -> Result<FidImage, ImageError> {
+        if fid.members.is_empty() {
+            return Ok(FidImage::default());
+        }
         bound("members of a learning domain", fid.members.len(), MAX_MEMBERS)?;
+        let end = self.members.len() + fid.members.len();
+        bound("members of all learning domains", end, MemberRange::FIRST_LIMIT)?;
         let members = index("members", self.members.len())?;
         let flood = index("flood list elements", self.floods.len())?;
-        for member in &fid.members {
+        for (number, member) in fid.members.iter().enumerate() {
             let image = match member.route {
+                // Number 0 is what numbers out of range are taken for.
+                _ if number == 0 => MemberImage::UNUSED,
                 MemberRoute::Retired => MemberImage::UNUSED,
                 MemberRoute::Port { interface, port, vid, push } => {
                     self.check_interface(interface, || "a member".to_owned())?;
@@ -343,10 +378,10 @@ impl Builder<'_> {
             self.floods.push(members + u32::from(member.0));
         }
         let over = fid.mac_limit.map_or(OverLimit::Forward, |limit| limit.over);
+        let count = u16::try_from(fid.members.len()).unwrap_or(u16::MAX);
         Ok(FidImage {
-            members,
+            members: MemberRange::new(members, count),
             flood,
-            member_count: u16::try_from(fid.members.len()).unwrap_or(u16::MAX),
             flood_count: u16::try_from(fid.flood.len()).unwrap_or(u16::MAX),
             drops_over_limit: over == OverLimit::Drop,
         })
@@ -364,8 +399,12 @@ impl Builder<'_> {
     }
 }
 
-fn uniform(class: ClassWord) -> Arc<ClassTable> {
-    Arc::new([class; 4096])
+/// On the heap from the start: 64 KiB are too much for a stack.
+fn uniform(entry: ClassEntry) -> Box<ClassTable> {
+    match vec![entry; 4096].into_boxed_slice().try_into() {
+        Ok(table) => table,
+        Err(_) => unreachable!("the vector above has 4096 elements"),
+    }
 }
 
 fn bound(what: &'static str, count: usize, limit: usize) -> Result<(), ImageError> {

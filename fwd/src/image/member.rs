@@ -46,12 +46,6 @@ impl MemberImage {
     pub(crate) const fn interface(&self) -> InterfaceId {
         InterfaceId(self.interface)
     }
-
-    /// The VID that a trunk counts it for, 0 for none.
-    #[inline]
-    pub(crate) const fn vid(&self) -> u16 {
-        (self.vid_counter & 0xfff) as u16
-    }
 }
 
 /// `count:2 | inner vid:12 (bits 16..28) | outer is 0x88a8:1 (bit 12) | outer vid:12`.

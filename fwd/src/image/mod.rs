@@ -6,11 +6,11 @@
 //! | array | element | octets | note |
 //! |---|---|---|---|
 //! | interfaces | [`InterfaceImage`] | 64 | one line: the whole burst reads the same one |
-//! | classes | [`ClassWord`] by VID | 4 | 16 KiB for a trunk: a third of the L1 cache, and only the VIDs in use |
-//! | fids | [`FidImage`] | 16 | four to a line |
+//! | classes | [`ClassEntry`] by VID | 16 | four to a line; only those of the VIDs in use are read |
 //! | members | [`MemberImage`] | 16 | four to a line; a learning domain has a handful, so they share one |
 //!
-//! Everything else (reserved addresses, storm limits, names, ageing) is read rarely and lies apart.
+//! A class carries what is needed of its learning domain and of the ingress member, so those are
+//! read for flooding only. Everything else (reserved addresses, storm limits, names, ageing) is read rarely and lies apart.
 
 mod build;
 mod class;
@@ -28,7 +28,7 @@ use crate::mac::{AgeTable, MacTable};
 use crate::storm::StormImage;
 
 pub use build::{ImageError, ImageParts};
-pub(crate) use class::{ClassKind, ClassTable, ClassWord};
+pub(crate) use class::{ClassEntry, ClassKind, ClassTable, ClassWord, MemberRange};
 pub(crate) use member::{MemberImage, Push};
 
 /// Everything that workers read, frozen.
@@ -46,7 +46,7 @@ pub struct Image {
     pub(crate) members: Box<[MemberImage]>,
     /// Indices into `members`.
     pub(crate) floods: Box<[u32]>,
-    pub(crate) stacks: Box<[ClassTable]>,
+    pub(crate) stacks: Box<[Box<ClassTable>]>,
     /// Element 0 is "no limit".
     pub(crate) storms: Box<[StormImage]>,
     fid_rules: Box<[FidRules]>,
@@ -58,7 +58,7 @@ pub struct Image {
 #[repr(align(64))]
 pub(crate) struct InterfaceImage {
     /// Untagged frames.
-    pub(crate) untagged: ClassWord,
+    pub(crate) untagged: ClassEntry,
     /// The TPID that `classes` is for; [`NO_TPID`] if this is not a trunk.
     pub(crate) tpid: u32,
     /// Frames with a tag of this TPID, by VID.
@@ -134,19 +134,14 @@ impl RelayImage {
 
 /// A learning domain as the packet path reads it.
 #[derive(Clone, Copy, Debug, Default)]
-#[repr(align(16))]
 pub(crate) struct FidImage {
-    /// Its first member in `members`.
-    pub(crate) members: u32,
+    pub(crate) members: MemberRange,
     /// Its first element in `floods`.
     pub(crate) flood: u32,
-    pub(crate) member_count: u16,
     pub(crate) flood_count: u16,
     /// Frames of stations beyond the domain's MAC limit are dropped.
     pub(crate) drops_over_limit: bool,
 }
-
-const _: () = assert!(size_of::<FidImage>() == 16, "four to a cache line");
 
 /// A learning domain as the learner reads it.
 #[derive(Clone, Copy, Debug)]
@@ -188,25 +183,31 @@ impl Image {
 
     /// Where a member leads; `None` if the number is not in use (any more).
     #[inline]
-    pub(crate) fn member(&self, fid: FidImage, member: MemberId) -> Option<&MemberImage> {
-        if member.0 >= fid.member_count {
-            return None;
-        }
-        let member = self.members.get(fid.members as usize + member.index())?;
+    pub(crate) fn member(&self, members: MemberRange, member: MemberId) -> Option<&MemberImage> {
+        let member = self.members.get(members.index(member))?;
         member.is_used().then_some(member)
+    }
+
+    /// A class with all that belongs to it, for classes that are not kept so.
+    pub(crate) fn entry(&self, word: ClassWord) -> ClassEntry {
+        if !word.is_forward() {
+            return ClassEntry::without(word);
+        }
+        let members = self.fid(word.fid()).members;
+        let member = self.member(members, word.member()).unwrap_or(&MemberImage::UNUSED);
+        ClassEntry { word, members, vid_counter: member.vid_counter, group: member.group }
     }
 
     /// The port that a member of a learning domain is counted for; `None` if it is retired.
     pub fn port_of(&self, fid: Fid, member: MemberId) -> Option<PortSlot> {
-        self.member(self.fid(fid), member).map(|member| member.port)
+        self.member(self.fid(fid).members, member).map(|member| member.port)
     }
 
     /// The members of a learning domain that are in use, with the ports that they count for.
     pub fn members(&self, fid: Fid) -> impl Iterator<Item = (MemberId, PortSlot)> {
-        let domain = self.fid(fid);
-        (0..domain.member_count).filter_map(move |number| {
-            let number = MemberId(number);
-            self.member(domain, number).map(|member| (number, member.port))
+        let members = self.fid(fid).members;
+        members.numbers().filter_map(move |number| {
+            self.member(members, number).map(|member| (number, member.port))
         })
     }
 
@@ -227,7 +228,8 @@ impl Image {
 
     /// Learning domains that are in use.
     pub fn fids(&self) -> impl Iterator<Item = Fid> {
-        let used = self.fids.iter().enumerate().filter(|(_, fid)| fid.member_count != 0);
+        let used =
+            self.fids.iter().enumerate().filter(|(_, fid)| fid.members != MemberRange::EMPTY);
         used.filter_map(|(index, _)| u16::try_from(index).ok().map(Fid))
     }
 }

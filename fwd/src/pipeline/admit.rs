@@ -9,7 +9,7 @@ use bridge_model::types::{Fid, MacAddr, MemberId, Tpid, VlanId, VlanTag};
 use bridge_model::wire::ethernet::Header;
 use bridge_model::wire::reserved::{self, ReservedClass};
 
-use crate::image::{ClassKind, ClassWord, Image, InterfaceImage, OtherTags};
+use crate::image::{ClassEntry, ClassKind, ClassWord, Image, InterfaceImage, OtherTags};
 
 /// What is known of a frame that may be forwarded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,10 +18,17 @@ pub(crate) struct Parsed {
     pub(crate) dst: u64,
     /// The source address in the low 48 bits.
     pub(crate) src: u64,
-    /// Octets of the frame as it came.
-    pub(crate) octets: u32,
     /// Always a forwarding class.
-    pub(crate) class: ClassWord,
+    pub(crate) class: ClassEntry,
+    pub(crate) shape: Shape,
+}
+
+/// How a frame came in, beside its addresses and its class.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(align(8))]
+pub(crate) struct Shape {
+    /// Octets of the frame.
+    pub(crate) octets: u32,
     /// PCP and DEI (its other bits are not used) of the tag that is taken off; 0 without.
     pub(crate) tci: u16,
     /// Octets of tags that are taken off: 0, 4 or 8.
@@ -34,11 +41,8 @@ impl Parsed {
     pub(crate) const NONE: Self = Self {
         dst: 0,
         src: 0,
-        octets: 0,
-        class: ClassWord::forward(Fid(0), MemberId(0)),
-        tci: 0,
-        pop: 0,
-        tagged: false,
+        class: ClassEntry::NONE,
+        shape: Shape { octets: 0, tci: 0, pop: 0, tagged: false },
     };
 
     /// The destination is a group address.
@@ -97,11 +101,13 @@ pub(crate) fn admit(
         Ok(class) => Admission::Forward(Parsed {
             dst: header.destination.to_u64(),
             src: header.source.to_u64(),
-            octets: u32::try_from(frame.len()).unwrap_or(u32::MAX),
-            class: class.word,
-            tci: class.tci,
-            pop: class.pop,
-            tagged,
+            class: class.entry,
+            shape: Shape {
+                octets: u32::try_from(frame.len()).unwrap_or(u32::MAX),
+                tci: class.tci,
+                pop: class.pop,
+                tagged,
+            },
         }),
         Err(reason) => drop(reason, tagged),
     }
@@ -134,15 +140,11 @@ fn control(
 }
 
 /// Reasons that come before a look at the VID: no port to look for it at, or no tag of ours.
-const WHATEVER_THE_VID: [DropReason; 4] = [
-    DropReason::AdminDown,
-    DropReason::PortUnbound,
-    DropReason::RxLinkDown,
-    DropReason::BadTpid,
-];
+const WHATEVER_THE_VID: [DropReason; 4] =
+    [DropReason::AdminDown, DropReason::PortUnbound, DropReason::RxLinkDown, DropReason::BadTpid];
 
 struct Classified {
-    word: ClassWord,
+    entry: ClassEntry,
     tci: u16,
     pop: u8,
 }
@@ -156,27 +158,26 @@ fn classify(
         return forward(interface.untagged, 0, 0);
     };
     if u32::from(outer.tpid.ether_type()) == interface.tpid {
-        let word = interface.classes[usize::from(outer.vid_raw())];
-        return match word.kind() {
+        let entry = interface.classes[usize::from(outer.vid_raw())];
+        return match entry.word.kind() {
             ClassKind::Stacked(table) => stacked(image, table, outer, header.inner),
             ClassKind::Untagged => forward(interface.untagged, outer.tci, 4),
-            _ => forward(word, outer.tci, 4),
+            _ => forward(entry, outer.tci, 4),
         };
     }
     match interface.other_tags {
         OtherTags::Transparent { base, member } if outer.vid_raw() <= VlanId::MAX => {
             let fid = Fid(base.saturating_add(outer.vid_raw()));
-            forward(ClassWord::forward(fid, MemberId(member)), outer.tci, 0)
+            let word = ClassWord::forward(fid, MemberId(member));
+            forward(image.entry(word), outer.tci, 0)
         }
         OtherTags::Transparent { .. } => Err(DropReason::VlanReserved),
-        OtherTags::All(word) => {
-            match (word.kind(), outer.vid_raw()) {
-                (ClassKind::Drop(reason), _) if WHATEVER_THE_VID.contains(&reason) => Err(reason),
-                (_, 0) => forward(interface.untagged, outer.tci, 4),
-                (_, 4095) => Err(DropReason::VlanReserved),
-                _ => forward(word, outer.tci, 4),
-            }
-        }
+        OtherTags::All(word) => match (word.kind(), outer.vid_raw()) {
+            (ClassKind::Drop(reason), _) if WHATEVER_THE_VID.contains(&reason) => Err(reason),
+            (_, 0) => forward(interface.untagged, outer.tci, 4),
+            (_, 4095) => Err(DropReason::VlanReserved),
+            _ => forward(image.entry(word), outer.tci, 4),
+        },
     }
 }
 
@@ -195,9 +196,9 @@ fn stacked(
     }
 }
 
-fn forward(word: ClassWord, tci: u16, pop: u8) -> Result<Classified, DropReason> {
-    match word.kind() {
-        ClassKind::Forward { .. } => Ok(Classified { word, tci, pop }),
+fn forward(entry: ClassEntry, tci: u16, pop: u8) -> Result<Classified, DropReason> {
+    match entry.word.kind() {
+        ClassKind::Forward { .. } => Ok(Classified { entry, tci, pop }),
         ClassKind::Drop(reason) => Err(reason),
         ClassKind::Stacked(_) | ClassKind::Untagged => Err(DropReason::VlanUnknown),
     }

@@ -2,15 +2,15 @@
 
 use arrayvec::ArrayVec;
 use bridge_model::reason::DropReason;
-use bridge_model::types::InterfaceId;
+use bridge_model::types::{Fid, InterfaceId};
 
-use super::admit::{Admission, Control, Parsed, admit};
+use super::admit::{Admission, Control, Parsed, Shape, admit};
 use super::control::Punt;
-use super::egress::{Egress, Origin};
+use super::egress::{Egress, Ingress};
 use super::lookup::{self, Destination, Reporter};
 use super::parse::parse;
 use crate::frame::{BURST, Frame, FrameBurst, Io};
-use crate::image::{Image, InterfaceImage, MemberImage};
+use crate::image::{ClassEntry, Image, InterfaceImage, MemberImage};
 use crate::mac::{Burst, Hashed, Kernel};
 use crate::publication::Installed;
 use crate::storm::{StormBuckets, StormKind};
@@ -18,20 +18,48 @@ use crate::storm::{StormBuckets, StormKind};
 /// How many frames ahead of the parser the first line of a frame is asked for.
 const PREFETCH_AHEAD: usize = 6;
 
-/// What becomes of a frame.
+const FID_SHIFT: u32 = 48;
+const ADDRESS: u64 = (1 << FID_SHIFT) - 1;
+
+/// What becomes of a frame: the index of a member in the image, or one of the others, which are
+/// greater than any index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
-    /// To one member, by its index in the image.
-    Send(u32),
-    Flood,
-    Drop(DropReason),
+struct Fate(u32);
+
+impl Fate {
+    const FLOOD: Self = Self(u32::MAX);
+    const DROP: u32 = 0xffff_0000;
+
+    fn drop(reason: DropReason) -> Self {
+        Self(Self::DROP | u32::from(reason as u8))
+    }
+
+    fn send(member: usize) -> Self {
+        // Below 2^20: the image is built so.
+        u32::try_from(member).map_or(Self::FLOOD, Self)
+    }
+
+    #[inline]
+    const fn is_send(self) -> bool {
+        self.0 < Self::DROP
+    }
+
+    fn reason(self) -> Option<DropReason> {
+        let number = self.0.checked_sub(Self::DROP)?;
+        DropReason::ALL.get(usize::try_from(number).ok()?).copied()
+    }
 }
 
-/// What the stages tell each other about a burst.
+/// What the stages tell each other about a burst, field by field, so that a stage reads only what it
+/// needs and simple loops over one field become vector code.
 #[derive(Debug)]
 pub(super) struct Scratch {
-    parsed: [Parsed; BURST],
     fates: [Fate; BURST],
+    classes: [ClassEntry; BURST],
+    shapes: [Shape; BURST],
+    /// `fid:16 | address:48`.
+    source_keys: [u64; BURST],
+    destination_keys: [u64; BURST],
     sources: [Hashed; BURST],
     destinations: [Hashed; BURST],
     control: ArrayVec<(usize, Control), BURST>,
@@ -40,12 +68,64 @@ pub(super) struct Scratch {
 impl Scratch {
     pub(super) fn new() -> Self {
         Self {
-            parsed: [Parsed::NONE; BURST],
-            fates: [Fate::Flood; BURST],
+            fates: [Fate::FLOOD; BURST],
+            classes: [ClassEntry::NONE; BURST],
+            shapes: [Shape::default(); BURST],
+            source_keys: [0; BURST],
+            destination_keys: [0; BURST],
             sources: [Hashed::default(); BURST],
             destinations: [Hashed::default(); BURST],
             control: ArrayVec::new(),
         }
+    }
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled for each instruction set with the burst")]
+    fn put(&mut self, index: usize, parsed: Parsed) {
+        let fid = u64::from(parsed.class.word.fid().0) << FID_SHIFT;
+        self.source_keys[index] = fid | parsed.src;
+        self.destination_keys[index] = fid | parsed.dst;
+        self.classes[index] = parsed.class;
+        self.shapes[index] = parsed.shape;
+    }
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled for each instruction set with the burst")]
+    fn get(&self, index: usize) -> Parsed {
+        Parsed {
+            dst: self.destination_keys[index] & ADDRESS,
+            src: self.source_keys[index] & ADDRESS,
+            class: self.classes[index],
+            shape: self.shapes[index],
+        }
+    }
+
+    /// Notes how the slow way of admission ended. True: the frame counts for the tagged port.
+    fn put_other(&mut self, index: usize, admission: Admission) -> bool {
+        let nothing =
+            |tagged| Parsed { shape: Shape { tagged, ..Shape::default() }, ..Parsed::NONE };
+        let parsed = match admission {
+            Admission::Forward(parsed) => parsed,
+            Admission::Drop { reason, tagged } => {
+                self.fates[index] = Fate::drop(reason);
+                nothing(tagged)
+            }
+            Admission::Control(control) => {
+                let _ = self.control.try_push((index, control));
+                nothing(control.tagged)
+            }
+        };
+        self.put(index, parsed);
+        parsed.shape.tagged
+    }
+
+    /// Moves everything after `index` one place forward: that frame has left the burst.
+    fn remove(&mut self, index: usize) {
+        self.fates.copy_within(index + 1.., index);
+        self.classes.copy_within(index + 1.., index);
+        self.shapes.copy_within(index + 1.., index);
+        self.source_keys.copy_within(index + 1.., index);
+        self.destination_keys.copy_within(index + 1.., index);
     }
 }
 
@@ -68,52 +148,60 @@ impl<I: Io> Burst for Job<'_, I> {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled for each instruction set with the burst")]
     fn run<K: Kernel>(self, kernel: K) {
-        let Installed { image, storm } = self.installed;
+        let Self { installed, reporter, punt, egress, scratch, io, interface, frames, now } = self;
+        let Installed { image, storm } = installed;
         let image: &Image = image;
-        let interface = image.interface(self.interface);
-        let origin = |port| Origin { interface: self.interface, port, now: self.now };
+        let id = interface;
+        let interface = image.interface(id);
+        let ports = [interface.untagged_port, interface.tagged_port];
+        let ingress = Ingress { interface: id, ports, now };
 
-        classify(image, interface, self.frames, self.scratch, self.egress);
-        if !self.scratch.control.is_empty() {
-            for (index, control) in take_control(self.scratch, self.frames.len()) {
-                let frame = self.frames.remove(index);
-                let origin = origin(interface.port(control.tagged).0);
-                self.punt.control(self.egress, self.io, interface, (frame, control), origin);
+        classify(image, interface, frames, scratch, egress);
+        if !scratch.control.is_empty() {
+            let stage = Controls { punt, egress, io, interface, ingress };
+            stage.run(scratch, frames);
+        }
+        hash(image, scratch, frames.len());
+        let mut stage = Lookup { image, interface, storm, reporter, egress, now };
+        for index in 0..frames.len().min(BURST) {
+            if scratch.fates[index] == Fate::FLOOD {
+                let keys = (scratch.sources[index], scratch.destinations[index]);
+                scratch.fates[index] = stage.lookup(kernel, &scratch.get(index), keys);
             }
         }
-
-        let scratch = &mut *self.scratch;
-        hash(image, scratch, self.frames.len());
-        let mut stage = Lookup {
-            image,
-            interface,
-            storm,
-            reporter: self.reporter,
-            egress: self.egress,
-            now: self.now,
-        };
-        let length = self.frames.len().min(BURST);
-        let keys = scratch.sources[..length].iter().zip(&scratch.destinations[..length]);
-        let frames = scratch.parsed[..length].iter().zip(&mut scratch.fates[..length]);
-        for ((parsed, fate), (source, destination)) in frames.zip(keys) {
-            if let Fate::Drop(_) = fate {
-                continue;
+        for (index, frame) in frames.drain(..).enumerate().take(BURST) {
+            let (fate, shape) = (scratch.fates[index], scratch.shapes[index]);
+            if fate.is_send() {
+                let to = image.members.get(fate.0 as usize).unwrap_or(&MemberImage::UNUSED);
+                egress.forward(io, frame, shape, to, &ingress);
+            } else if let Some(reason) = fate.reason() {
+                egress.drop(io, frame, reason, ingress.origin(shape.tagged));
+            } else {
+                egress.flood(io, image, frame, &scratch.get(index), &ingress);
             }
-            *fate = stage.lookup(kernel, parsed, *source, *destination);
         }
+    }
+}
 
-        let frames = self.frames.drain(..).zip(&scratch.parsed).zip(&scratch.fates);
-        for ((frame, parsed), fate) in frames {
-            let origin = origin(interface.port(parsed.tagged).0);
-            let io = &mut *self.io;
-            match *fate {
-                Fate::Send(member) => {
-                    let to = image.members.get(member as usize).unwrap_or(&MemberImage::UNUSED);
-                    self.egress.forward(io, frame, (parsed.pop, parsed.tci), to, origin);
-                }
-                Fate::Flood => self.egress.flood(io, image, frame, parsed, origin),
-                Fate::Drop(reason) => self.egress.drop(io, frame, reason, origin),
-            }
+/// Stage 2: control frames leave the burst.
+struct Controls<'s, I: Io> {
+    punt: &'s mut Punt,
+    egress: &'s mut Egress<I::Frame>,
+    io: &'s mut I,
+    interface: &'s InterfaceImage,
+    ingress: Ingress,
+}
+
+impl<I: Io> Controls<'_, I> {
+    #[inline(never)]
+    fn run(self, scratch: &mut Scratch, frames: &mut FrameBurst<I::Frame>) {
+        let control = std::mem::take(&mut scratch.control);
+        for (removed, (index, control)) in control.into_iter().enumerate() {
+            let index = index - removed;
+            scratch.remove(index);
+            let Some(frame) = frames.pop_at(index) else { continue };
+            let origin = self.ingress.origin(control.tagged);
+            self.punt.control(self.egress, self.io, self.interface, (frame, control), origin);
         }
     }
 }
@@ -131,67 +219,64 @@ fn classify<F: Frame>(
     for frame in frames.iter().take(PREFETCH_AHEAD) {
         frame.prefetch();
     }
-    // By port: [untagged, tagged].
-    let (mut count, mut octets) = ([0_u64; 2], [0_u64; 2]);
-    let slots = scratch.parsed.iter_mut().zip(&mut scratch.fates);
-    for (index, (frame, (parsed, fate))) in frames.iter().zip(slots).enumerate() {
+    scratch.fates = [Fate::FLOOD; BURST];
+    // Of all frames, and of the tagged ones among them.
+    let (mut octets, mut tagged, mut tagged_octets) = (0, 0, 0);
+    for (index, frame) in frames.iter().enumerate().take(BURST) {
         if let Some(next) = frames.get(index + PREFETCH_AHEAD) {
             next.prefetch();
         }
         let bytes = frame.bytes();
-        *fate = Fate::Flood;
-        match parse(interface, bytes).filter(|_| frame.is_contiguous()) {
-            Some(common) => *parsed = common,
-            None => match admit(image, interface, bytes, frame.is_contiguous()) {
-                Admission::Forward(other) => *parsed = other,
-                Admission::Drop { reason, tagged } => {
-                    *parsed = Parsed { tagged, ..Parsed::NONE };
-                    *fate = Fate::Drop(reason);
-                }
-                Admission::Control(control) => {
-                    *parsed = Parsed { tagged: control.tagged, ..Parsed::NONE };
-                    let _ = scratch.control.try_push((index, control));
-                }
-            },
-        }
-        let port = usize::from(parsed.tagged);
-        count[port] += 1;
-        octets[port] += frame.octets() as u64;
+        let length = bytes.len() as u64;
+        let is_tagged = match parse(interface, bytes) {
+            Some(parsed) if frame.is_contiguous() => {
+                scratch.put(index, parsed);
+                parsed.shape.tagged
+            }
+            _ => special(image, interface, frame, scratch, index),
+        };
+        octets += length;
+        tagged += u64::from(is_tagged);
+        tagged_octets += length * u64::from(is_tagged);
     }
-    if count[0] > 0 {
-        egress.counters.received(interface.untagged_port, count[0], octets[0]);
+    let untagged = frames.len() as u64 - tagged;
+    if untagged > 0 {
+        egress.counters.received(interface.untagged_port, untagged, octets - tagged_octets);
     }
-    if count[1] > 0 {
-        egress.counters.received(interface.tagged_port, count[1], octets[1]);
+    if tagged > 0 {
+        egress.counters.received(interface.tagged_port, tagged, tagged_octets);
     }
 }
 
-/// Stage 2: takes the control frames out of the arrays, and says at which index each is to be
-/// removed from the burst, one after the other.
-#[cold]
-fn take_control(scratch: &mut Scratch, frames: usize) -> ArrayVec<(usize, Control), BURST> {
-    let mut control = std::mem::take(&mut scratch.control);
-    let mut length = frames.min(BURST);
-    for (removed, (index, _)) in control.iter_mut().enumerate() {
-        *index -= removed;
-        scratch.parsed.copy_within(*index + 1..length, *index);
-        scratch.fates.copy_within(*index + 1..length, *index);
-        length -= 1;
-    }
-    control
+/// A frame that the short cut does not cover.
+#[inline(never)]
+fn special<F: Frame>(
+    image: &Image,
+    interface: &InterfaceImage,
+    frame: &F,
+    scratch: &mut Scratch,
+    index: usize,
+) -> bool {
+    scratch.put_other(index, admit(image, interface, frame.bytes(), frame.is_contiguous()))
 }
 
-/// Stage 3: both keys of all frames, and their buckets on the way. (A frame that is dropped
-/// costs a useless prefetch; that is cheaper than a branch for those that are not.)
+/// Stage 3: both keys of all frames, and their buckets on the way. (A frame that is dropped costs a
+/// useless prefetch; that is cheaper than a branch for those that are not.)
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "compiled for each instruction set with the burst")]
 fn hash(image: &Image, scratch: &mut Scratch, frames: usize) {
     let table = &*image.mac;
+    // Always the whole arrays: loops of known length over plain words become vector code.
+    let hash = |key: &u64| table.hash(Fid((*key >> FID_SHIFT) as u16), *key);
+    for (hashed, key) in scratch.sources.iter_mut().zip(&scratch.source_keys) {
+        *hashed = hash(key);
+    }
+    for (hashed, key) in scratch.destinations.iter_mut().zip(&scratch.destination_keys) {
+        *hashed = hash(key);
+    }
     let frames = frames.min(BURST);
-    let keys = scratch.sources[..frames].iter_mut().zip(&mut scratch.destinations[..frames]);
-    for (parsed, (source, destination)) in scratch.parsed[..frames].iter().zip(keys) {
-        *source = table.hash(parsed.class.fid(), parsed.src);
-        *destination = table.hash(parsed.class.fid(), parsed.dst);
+    let pairs = scratch.sources[..frames].iter().zip(&scratch.destinations[..frames]);
+    for (source, destination) in pairs {
         table.prefetch(*source);
         table.prefetch(*destination);
     }
@@ -214,24 +299,23 @@ impl<F: Frame> Lookup<'_, F> {
         &mut self,
         kernel: K,
         parsed: &Parsed,
-        source: Hashed,
-        destination: Hashed,
+        (source, destination): (Hashed, Hashed),
     ) -> Fate {
-        let ingress = lookup::ingress(self.image, parsed);
-        if ingress.vid_counter != 0 {
-            self.egress.counters.received_vid(ingress.vid_counter, u64::from(parsed.octets));
+        if parsed.class.vid_counter != 0 {
+            let octets = u64::from(parsed.shape.octets);
+            self.egress.counters.received_vid(parsed.class.vid_counter, 1, octets);
         }
-        if parsed.is_group() && self.interface.storm(parsed.tagged) != 0 {
+        if parsed.is_group() && self.interface.storm(parsed.shape.tagged) != 0 {
             let (kind, reason) = if parsed.is_broadcast() {
                 (StormKind::Broadcast, DropReason::StormBroadcast)
             } else {
                 (StormKind::Multicast, DropReason::StormMulticast)
             };
-            if !self.admit(parsed, kind, ingress.vid()) {
-                return Fate::Drop(reason);
+            if !self.admit(parsed, kind) {
+                return Fate::drop(reason);
             }
         }
-        let (fid, member) = (parsed.class.fid(), parsed.class.member());
+        let (fid, member) = (parsed.class.word.fid(), parsed.class.word.member());
         match self.image.mac.find(kernel, source) {
             Some(hit) if hit.member() == member => {
                 let age = self.image.ages.epoch(fid, source);
@@ -244,28 +328,29 @@ impl<F: Frame> Lookup<'_, F> {
                 let (image, interface) = (self.image, self.interface);
                 if let Some(reason) = self.reporter.source(image, interface, parsed, hit, counters)
                 {
-                    return Fate::Drop(reason);
+                    return Fate::drop(reason);
                 }
             }
         }
         if parsed.is_group() {
-            return Fate::Flood;
+            return Fate::FLOOD;
         }
-        match lookup::destination(kernel, self.image, parsed, destination, ingress.group) {
-            Destination::Member(member) => Fate::Send(member),
-            Destination::Drop(reason) => Fate::Drop(reason),
+        match lookup::destination(kernel, self.image, parsed, destination) {
+            Destination::Member(member) => Fate::send(member),
+            Destination::Drop(reason) => Fate::drop(reason),
             Destination::Unknown => {
-                let limited = self.interface.storm(parsed.tagged) != 0;
-                if limited && !self.admit(parsed, StormKind::UnknownUnicast, ingress.vid()) {
-                    return Fate::Drop(DropReason::StormUnknown);
+                let limited = self.interface.storm(parsed.shape.tagged) != 0;
+                if limited && !self.admit(parsed, StormKind::UnknownUnicast) {
+                    return Fate::drop(DropReason::StormUnknown);
                 }
-                Fate::Flood
+                Fate::FLOOD
             }
         }
     }
 
-    fn admit(&mut self, parsed: &Parsed, kind: StormKind, vid: u16) -> bool {
-        let index = self.interface.storm(parsed.tagged);
-        self.storm.admit(&self.image.storms, index, kind, vid, self.now)
+    #[inline(never)]
+    fn admit(&mut self, parsed: &Parsed, kind: StormKind) -> bool {
+        let index = self.interface.storm(parsed.shape.tagged);
+        self.storm.admit(&self.image.storms, index, kind, parsed.class.vid(), self.now)
     }
 }

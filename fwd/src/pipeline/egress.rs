@@ -5,7 +5,7 @@ use bridge_model::reason::DropReason;
 use bridge_model::types::InterfaceId;
 use rtrb::Producer;
 
-use super::admit::Parsed;
+use super::admit::{Parsed, Shape};
 use super::rewrite;
 use crate::counters::{CounterWriter, PortSlot};
 use crate::events::{self, DropSample};
@@ -15,24 +15,49 @@ use crate::image::{Image, MemberImage};
 /// How often a device is asked again that took some of the frames but not all.
 const RETRIES: usize = 3;
 
-/// What is to be counted for a frame in a bin once it is sent.
-#[derive(Clone, Copy, Debug)]
-struct Note {
-    vid_counter: u32,
-    port: PortSlot,
-    octets: u16,
+/// What is to be counted for a frame in a bin once it is sent: `octets:16 | port:16 |
+/// vid counter:32`, so that one comparison finds runs of frames for the same counters.
+#[derive(Clone, Copy, Debug, Default)]
+struct Note(u64);
+
+impl Note {
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "a few instructions")]
+    fn new(to: &MemberImage, octets: u16) -> Self {
+        let counters = u64::from(to.port.0) << 32 | u64::from(to.vid_counter);
+        Self(u64::from(octets) << 48 | counters)
+    }
+
+    /// Everything but the length.
+    const fn counters(self) -> u64 {
+        self.0 & 0xffff_ffff_ffff
+    }
+
+    const fn octets(self) -> u64 {
+        self.0 >> 48
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "16 bits by construction")]
+    const fn port(self) -> PortSlot {
+        PortSlot((self.0 >> 32) as u16)
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "the lower half")]
+    const fn vid_counter(self) -> u32 {
+        self.0 as u32
+    }
 }
 
-/// Frames that wait for one device, with their notes.
+/// Frames that wait for one device, with their notes at the same index.
 #[derive(Debug)]
 struct Queue<F> {
     frames: FrameBurst<F>,
-    notes: ArrayVec<Note, BURST>,
+    notes: [Note; BURST],
 }
 
 impl<F> Queue<F> {
     fn new() -> Self {
-        Self { frames: ArrayVec::new(), notes: ArrayVec::new() }
+        Self { frames: ArrayVec::new(), notes: [Note::default(); BURST] }
     }
 }
 
@@ -51,6 +76,30 @@ pub(super) struct Origin {
     pub(super) interface: InterfaceId,
     pub(super) port: PortSlot,
     pub(super) now: u64,
+}
+
+/// Where a burst came in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ingress {
+    pub(super) interface: InterfaceId,
+    /// What untagged and tagged frames count for.
+    pub(super) ports: [PortSlot; 2],
+    pub(super) now: u64,
+}
+
+impl Ingress {
+    /// The origin of one of its frames. Made only for frames that need it.
+    #[inline]
+    pub(super) fn origin(&self, tagged: bool) -> Origin {
+        Origin { interface: self.interface, port: self.ports[usize::from(tagged)], now: self.now }
+    }
+}
+
+impl Origin {
+    /// A frame that ends on its way out counts for where it should have left.
+    fn at(self, to: &MemberImage) -> Self {
+        Self { port: to.port, interface: to.interface(), ..self }
+    }
 }
 
 /// Everything on the way out of one worker.
@@ -88,20 +137,20 @@ impl<F: Frame> Egress<F> {
         &mut self,
         io: &mut I,
         mut frame: F,
-        (pop, tci): (u8, u16),
+        shape: Shape,
         to: &MemberImage,
-        origin: Origin,
+        ingress: &Ingress,
     ) {
-        let pop = usize::from(pop);
+        let pop = usize::from(shape.pop);
         if !rewrite::fits(&frame, pop, to) {
-            let egress = Origin { port: to.port, interface: to.interface(), ..origin };
-            return self.drop(io, frame, DropReason::MtuExceeded, egress);
+            let origin = ingress.origin(shape.tagged).at(to);
+            return self.drop(io, frame, DropReason::MtuExceeded, origin);
         }
-        if !rewrite::rewrite(&mut frame, pop, tci, to) {
-            return self.drop(io, frame, DropReason::NoBuffer, origin);
+        if !rewrite::rewrite(&mut frame, pop, shape.tci, to) {
+            return self.drop(io, frame, DropReason::NoBuffer, ingress.origin(shape.tagged));
         }
-        let note = Note { vid_counter: to.vid_counter, port: to.port, octets: octets(&frame) };
-        self.queue(io, frame, note, to.interface(), origin.now);
+        let note = Note::new(to, octets(&frame));
+        self.queue(io, frame, note, to.interface(), ingress.now);
     }
 
     #[inline(always)]
@@ -115,17 +164,33 @@ impl<F: Frame> Egress<F> {
         now: u64,
     ) {
         let Some(bin) = self.bins.get_mut(interface.index()) else {
-            let origin = Origin { interface, port: note.port, now };
+            let origin = Origin { interface, port: note.port(), now };
             return self.drop(io, frame, DropReason::TxLinkDown, origin);
         };
-        if !bin.listed {
-            bin.listed = true;
-            self.filled.push(interface);
+        if bin.data.frames.is_empty() || bin.data.frames.is_full() {
+            return self.queue_first(io, frame, note, interface, now);
         }
-        if bin.data.frames.is_full() {
+        Self::put(&mut bin.data, frame, note);
+    }
+
+    /// A bin that is empty is listed now, one that is full sent first.
+    #[inline(never)]
+    fn queue_first<I: Io<Frame = F>>(
+        &mut self,
+        io: &mut I,
+        frame: F,
+        note: Note,
+        interface: InterfaceId,
+        now: u64,
+    ) {
+        if self.bins.get(interface.index()).is_some_and(|bin| bin.data.frames.is_full()) {
             self.send(io, interface, now);
         }
         if let Some(bin) = self.bins.get_mut(interface.index()) {
+            if !bin.listed {
+                bin.listed = true;
+                self.filled.push(interface);
+            }
             Self::put(&mut bin.data, frame, note);
         }
     }
@@ -134,8 +199,9 @@ impl<F: Frame> Egress<F> {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "two stores")]
     fn put(queue: &mut Queue<F>, frame: F, note: Note) {
-        if queue.frames.try_push(frame).is_ok() {
-            let _ = queue.notes.try_push(note);
+        if let Some(place) = queue.notes.get_mut(queue.frames.len()) {
+            *place = note;
+            let _ = queue.frames.try_push(frame);
         }
     }
 
@@ -148,8 +214,9 @@ impl<F: Frame> Egress<F> {
         now: u64,
     ) {
         let (interface, port) = (to.interface(), to.port);
-        let vid_counter = to.vid_counter | u32::from(vid);
-        let note = Note { vid_counter, port, octets: octets(&frame) };
+        // The counter of a relay is that of VID 0.
+        let Note(note) = Note::new(to, octets(&frame));
+        let note = Note(note | u64::from(vid & 0xfff));
         let Some(bin) = self.bins.get_mut(interface.index()) else {
             return self.drop(io, frame, DropReason::TxLinkDown, Origin { interface, port, now });
         };
@@ -174,20 +241,22 @@ impl<F: Frame> Egress<F> {
         image: &Image,
         frame: F,
         parsed: &Parsed,
-        origin: Origin,
+        ingress: &Ingress,
     ) {
-        let fid = image.fid(parsed.class.fid());
-        let ingress = fid.members + u32::from(parsed.class.member().0);
-        let group = image.members.get(ingress as usize).map_or(0, |member| member.group);
+        let fid = image.fid(parsed.class.word.fid());
+        let from = fid.members.index(parsed.class.word.member());
+        let group = parsed.class.group;
         let first = fid.flood as usize;
         let list =
             image.floods.get(first..first + usize::from(fid.flood_count)).unwrap_or_default();
-        let header = (parsed.pop, parsed.tci);
+        let shape = parsed.shape;
+        let origin = ingress.origin(shape.tagged);
         let mut pending: Option<&MemberImage> = None;
         let mut blocked = false;
         for index in list {
-            let Some(member) = image.members.get(*index as usize) else { continue };
-            if *index == ingress {
+            let index = *index as usize;
+            let Some(member) = image.members.get(index) else { continue };
+            if index == from {
                 continue;
             }
             if group != 0 && member.group == group {
@@ -195,11 +264,11 @@ impl<F: Frame> Egress<F> {
                 continue;
             }
             if let Some(to) = pending.replace(member) {
-                self.forward_copy(io, &frame, header, to, origin);
+                self.forward_copy(io, &frame, shape, to, ingress);
             }
         }
         match pending {
-            Some(to) => self.forward(io, frame, header, to, origin),
+            Some(to) => self.forward(io, frame, shape, to, ingress),
             None if blocked => self.drop(io, frame, DropReason::SplitHorizon, origin),
             None => self.drop(io, frame, DropReason::NoDestination, origin),
         }
@@ -209,17 +278,17 @@ impl<F: Frame> Egress<F> {
         &mut self,
         io: &mut I,
         frame: &F,
-        header: (u8, u16),
+        shape: Shape,
         to: &MemberImage,
-        origin: Origin,
+        ingress: &Ingress,
     ) {
         self.counters.copied(1);
-        if !rewrite::fits(frame, usize::from(header.0), to) {
-            let egress = Origin { port: to.port, interface: to.interface(), ..origin };
-            return self.count_drop(frame, DropReason::MtuExceeded, egress);
+        let origin = ingress.origin(shape.tagged);
+        if !rewrite::fits(frame, usize::from(shape.pop), to) {
+            return self.count_drop(frame, DropReason::MtuExceeded, origin.at(to));
         }
         match io.copy(frame) {
-            Some(copy) => self.forward(io, copy, header, to, origin),
+            Some(copy) => self.forward(io, copy, shape, to, ingress),
             None => self.count_drop(frame, DropReason::NoBuffer, origin),
         }
     }
@@ -234,8 +303,7 @@ impl<F: Frame> Egress<F> {
     ) -> Option<F> {
         self.counters.copied(1);
         if !rewrite::fits(frame, 0, to) {
-            let egress = Origin { port: to.port, interface: to.interface(), ..origin };
-            self.count_drop(frame, DropReason::MtuExceeded, egress);
+            self.count_drop(frame, DropReason::MtuExceeded, origin.at(to));
             return None;
         }
         let copy = io.copy(frame);
@@ -309,20 +377,21 @@ impl<F: Frame> Egress<F> {
             if queue.frames.is_empty() {
                 continue;
             }
+            let waiting = queue.frames.len().min(BURST);
             let unsent = transmit(io, interface, &mut queue.frames);
-            let (sent, left) = queue.notes.split_at(queue.notes.len().saturating_sub(unsent));
+            let (sent, left) = queue.notes[..waiting].split_at(waiting.saturating_sub(unsent));
             count_sent(&mut self.counters, sent);
             if unsent > 0 {
                 let up = io.link_up(interface);
                 let reason = if up { DropReason::TxFull } else { DropReason::TxLinkDown };
                 for (frame, note) in queue.frames.iter().zip(left) {
-                    let port = note.port;
+                    let port = note.port();
                     if self.counters.dropped(port, reason) {
                         let sample = DropSample {
                             reason,
                             port,
                             interface,
-                            octets: u32::from(note.octets),
+                            octets: u32::try_from(frame.octets()).unwrap_or(u32::MAX),
                             ticks: now,
                             head: events::head(frame.bytes()),
                         };
@@ -334,7 +403,6 @@ impl<F: Frame> Egress<F> {
                 io.release(&mut queue.frames);
                 queue.frames.clear();
             }
-            queue.notes.clear();
         }
     }
 
@@ -362,23 +430,15 @@ fn transmit<I: Io>(io: &mut I, interface: InterfaceId, frames: &mut FrameBurst<I
     frames.len()
 }
 
-/// Counts a run of frames for the same port at once.
+/// Counts runs of frames for the same counters at once.
 #[inline]
 fn count_sent(counters: &mut CounterWriter, notes: &[Note]) {
-    let (mut port, mut frames, mut octets) = (PortSlot::UNATTRIBUTED, 0, 0);
-    for note in notes {
-        let length = u64::from(note.octets);
-        counters.sent_vid(note.vid_counter, length);
-        if note.port != port {
-            if frames > 0 {
-                counters.sent(port, frames, octets);
-            }
-            (port, frames, octets) = (note.port, 0, 0);
+    for run in notes.chunk_by(|one, next| one.counters() == next.counters()) {
+        let Some(first) = run.first() else { continue };
+        let (frames, octets) = (run.len() as u64, run.iter().map(|note| note.octets()).sum());
+        counters.sent(first.port(), frames, octets);
+        if first.vid_counter() != 0 {
+            counters.sent_vid(first.vid_counter(), frames, octets);
         }
-        frames += 1;
-        octets += length;
-    }
-    if frames > 0 {
-        counters.sent(port, frames, octets);
     }
 }

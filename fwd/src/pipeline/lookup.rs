@@ -7,14 +7,14 @@ use rtrb::Producer;
 use super::admit::Parsed;
 use super::recent::Recent;
 use crate::counters::CounterWriter;
-use crate::image::{Image, InterfaceImage, MemberImage};
+use crate::image::{Image, InterfaceImage};
 use crate::mac::{Hashed, Hit, Kernel, LearnEvent};
 
 /// What a destination means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Destination {
     /// One member, by its index in the image.
-    Member(u32),
+    Member(usize),
     /// Nobody knows: to all.
     Unknown,
     /// Nowhere.
@@ -29,26 +29,23 @@ pub(crate) fn destination<K: Kernel>(
     image: &Image,
     parsed: &Parsed,
     key: Hashed,
-    group: u16,
 ) -> Destination {
     // A station that talks to itself is where it sends from, learned or not.
     if parsed.dst == parsed.src {
         return Destination::Drop(DropReason::Hairpin);
     }
-    let fid = image.fid(parsed.class.fid());
-    let known = image.mac.find(kernel, key).map(|hit| hit.member());
-    let Some((number, member)) =
-        known.and_then(|number| image.member(fid, number).map(|member| (number, member)))
-    else {
+    let Some(hit) = image.mac.find(kernel, key) else { return Destination::Unknown };
+    let index = parsed.class.members.index(hit.member());
+    let Some(member) = image.members.get(index).filter(|member| member.is_used()) else {
         return Destination::Unknown;
     };
-    if number == parsed.class.member() {
+    if hit.member() == parsed.class.word.member() {
         return Destination::Drop(DropReason::Hairpin);
     }
-    if group != 0 && member.group == group {
+    if parsed.class.group != 0 && member.group == parsed.class.group {
         return Destination::Drop(DropReason::SplitHorizon);
     }
-    Destination::Member(fid.members + u32::from(number.0))
+    Destination::Member(index)
 }
 
 /// What a source means to the station's entry. Pure, so that a trace can ask as well.
@@ -73,10 +70,10 @@ pub(crate) fn judge(
     parsed: &Parsed,
     hit: Option<&Hit<'_>>,
 ) -> Source {
-    let (fid, member) = (parsed.class.fid(), parsed.class.member());
+    let (fid, member) = (parsed.class.word.fid(), parsed.class.word.member());
     let fid_image = image.fid(fid);
     // An entry whose member is retired is void: as good as none.
-    let valid = hit.filter(|hit| image.member(fid_image, hit.member()).is_some());
+    let valid = hit.filter(|hit| image.member(fid_image.members, hit.member()).is_some());
     if let Some(hit) = valid {
         if hit.member() == member {
             return Source::Same;
@@ -85,7 +82,7 @@ pub(crate) fn judge(
             return Source::Drop(DropReason::StaticMacViolation);
         }
     }
-    let (slot, port_drops) = interface.port(parsed.tagged);
+    let (slot, port_drops) = interface.port(parsed.shape.tagged);
     // A move within the domain does not add to it.
     let fid_full = valid.is_none() && image.live.fid_is_full(fid);
     let port_full = image.live.port_is_full(slot);
@@ -123,7 +120,8 @@ impl Reporter {
         counters: &mut CounterWriter,
     ) -> Option<DropReason> {
         let source = judge(image, interface, parsed, hit.as_ref());
-        let (fid, member, mac) = (parsed.class.fid(), parsed.class.member(), parsed.src);
+        let (fid, member) = (parsed.class.word.fid(), parsed.class.word.member());
+        let mac = parsed.src;
         match (source, hit) {
             (Source::Drop(reason), _) => Some(reason),
             (Source::Moved { from }, Some(hit)) => {
@@ -148,14 +146,4 @@ impl Reporter {
             (Source::Same | Source::Limited | Source::Moved { .. }, _) => None,
         }
     }
-}
-
-/// The egress side of the ingress: what split horizon and counters need of the place that a frame
-/// came in by.
-#[inline(always)]
-#[expect(clippy::inline_always, reason = "compiled for each instruction set with the burst")]
-pub(crate) fn ingress<'i>(image: &'i Image, parsed: &Parsed) -> &'i MemberImage {
-    image
-        .member(image.fid(parsed.class.fid()), parsed.class.member())
-        .unwrap_or(&MemberImage::UNUSED)
 }

@@ -1,8 +1,6 @@
 //! Taking tags off and putting tags on.
 
-use bridge_model::wire::ethernet::{
-    ADDRESSES_LEN, HEADER_LEN, MAX_TAGS, MIN_FRAME_LEN, TAG_LEN,
-};
+use bridge_model::wire::ethernet::{ADDRESSES_LEN, HEADER_LEN, MAX_TAGS, MIN_FRAME_LEN, TAG_LEN};
 
 use crate::frame::Frame;
 use crate::image::MemberImage;

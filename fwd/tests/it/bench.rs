@@ -50,7 +50,11 @@ pub(crate) struct Bench {
     epoch: u64,
 }
 
-pub(crate) fn compiled(topology: &Topology, view: &HostView, numbering: &mut Numbering) -> Compiled {
+pub(crate) fn compiled(
+    topology: &Topology,
+    view: &HostView,
+    numbering: &mut Numbering,
+) -> Compiled {
     compile(topology, view, numbering, Revision(1)).unwrap()
 }
 
@@ -158,7 +162,12 @@ impl Bench {
     }
 
     /// One burst, one turn of the worker; then the learner's.
-    pub(crate) fn burst(&mut self, now: Duration, interface: InterfaceId, frames: &[&[u8]]) -> Seen {
+    pub(crate) fn burst(
+        &mut self,
+        now: Duration,
+        interface: InterfaceId,
+        frames: &[&[u8]],
+    ) -> Seen {
         assert!(frames.len() <= BURST);
         let ticks = u64::try_from(now.as_nanos()).unwrap();
         let mut burst: FrameBurst<HeapFrame> = frames.iter().map(|f| HeapFrame::new(f)).collect();

@@ -10,8 +10,8 @@ use bridge_model::compile::Scope;
 use bridge_model::oracle::{Oracle, Outcome};
 use bridge_model::reason::PuntReason;
 use bridge_model::types::{InterfaceId, Name};
-use fwd::{BURST, PUNT_OCTETS};
 use fwd::mac::Isa;
+use fwd::{BURST, PUNT_OCTETS};
 
 use crate::bench::{Bench, Seen};
 use crate::generate;

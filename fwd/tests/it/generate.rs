@@ -200,8 +200,7 @@ fn statics(random: &mut Random, topology: &mut Topology) {
         } else if !accesses.is_empty() {
             let access = random.pick(&accesses);
             let transparent = topology.bridges[&access.bridge].transparent;
-            let payload_vid =
-                (transparent && random.one_in(2)).then(|| vid(random.pick(&VIDS)));
+            let payload_vid = (transparent && random.one_in(2)).then(|| vid(random.pick(&VIDS)));
             let key = StaticKey { bridge: access.bridge, mac, payload_vid };
             StaticMac { key, port: access.name, vid: None }
         } else {

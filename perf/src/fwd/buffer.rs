@@ -3,17 +3,17 @@
 use fwd::frame::{Frame, FrameBurst, Io};
 
 use bridge_model::types::InterfaceId;
-use std::collections::VecDeque;
 
-const HEADROOM: u16 = 128;
+const HEADROOM: u8 = 128;
 const DATA_OCTETS: usize = 2048 - 64;
 
 #[derive(Debug)]
 #[repr(C, align(64))]
 struct Buffer {
-    start: u16,
+    /// Where the frame begins; always within the data, so that no check is needed, as in a driver.
+    start: u8,
+    segments: u8,
     octets: u16,
-    segments: u16,
     // The data begins on the next line.
     data: Line,
 }
@@ -54,13 +54,14 @@ impl PoolFrame {
 impl Frame for PoolFrame {
     #[inline]
     fn bytes(&self) -> &[u8] {
-        self.0.data.0.get(self.range()).unwrap_or_default()
+        let from = &self.0.data.0[usize::from(self.0.start)..];
+        from.get(..usize::from(self.0.octets)).unwrap_or_default()
     }
 
     #[inline]
     fn bytes_mut(&mut self) -> &mut [u8] {
-        let range = self.range();
-        self.0.data.0.get_mut(range).unwrap_or_default()
+        let from = &mut self.0.data.0[usize::from(self.0.start)..];
+        from.get_mut(..usize::from(self.0.octets)).unwrap_or_default()
     }
 
     #[inline]
@@ -75,20 +76,20 @@ impl Frame for PoolFrame {
 
     #[inline]
     fn prepend(&mut self, octets: usize) -> bool {
-        let Some(start) = u16::try_from(octets).ok().and_then(|o| self.0.start.checked_sub(o))
+        let Some(start) = u8::try_from(octets).ok().and_then(|o| self.0.start.checked_sub(o))
         else {
             return false;
         };
-        self.0.octets += self.0.start - start;
+        self.0.octets += u16::from(self.0.start - start);
         self.0.start = start;
         true
     }
 
     #[inline]
     fn trim_front(&mut self, octets: usize) {
-        let octets = u16::try_from(octets).unwrap_or(u16::MAX).min(self.0.octets);
-        self.0.start += octets;
-        self.0.octets -= octets;
+        let octets = u8::try_from(octets).unwrap_or(0);
+        self.0.start = self.0.start.wrapping_add(octets);
+        self.0.octets = self.0.octets.wrapping_sub(octets.into());
     }
 
     fn pad_to(&mut self, octets: usize) -> bool {
@@ -113,7 +114,9 @@ impl Frame for PoolFrame {
 /// A sink that takes every buffer back, and the source's store of them.
 #[derive(Debug, Default)]
 pub(super) struct Sink {
-    pub(super) pool: VecDeque<PoolFrame>,
+    /// Bursts that came back, oldest first; from `filled` on empty.
+    pub(super) pool: Vec<FrameBurst<PoolFrame>>,
+    pub(super) filled: usize,
     pub(super) sent: [u64; 2],
     pub(super) released: u64,
     /// Copies that flooding asked for: none may be made when everything is known.
@@ -133,7 +136,7 @@ impl Io for Sink {
         if let Some(sent) = self.sent.get_mut(interface.index()) {
             *sent += frames.len() as u64;
         }
-        self.pool.extend(frames.drain(..));
+        self.take_back(frames);
     }
 
     fn link_up(&self, _: InterfaceId) -> bool {
@@ -142,6 +145,16 @@ impl Io for Sink {
 
     fn release(&mut self, frames: &mut FrameBurst<PoolFrame>) {
         self.released += frames.len() as u64;
-        self.pool.extend(frames.drain(..));
+        self.take_back(frames);
+    }
+}
+
+impl Sink {
+    #[inline]
+    pub(super) fn take_back(&mut self, frames: &mut FrameBurst<PoolFrame>) {
+        if let Some(slot) = self.pool.get_mut(self.filled) {
+            std::mem::swap(slot, frames);
+            self.filled += 1;
+        }
     }
 }

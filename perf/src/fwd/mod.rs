@@ -2,7 +2,7 @@
 //!
 //! A source writes frames into buffers, the real burst function forwards them, a sink takes the
 //! buffers back. Buffers are 2 KiB apart with their own metadata line, as those of a driver, and go
-//! round first in, first out. Time stamps are taken around bursts; what the source and the sink cost
+//! round first in, first out. Time stamps are taken around every 16 bursts; what the source and the sink cost
 //! is measured in the same run with the forwarder left out (*empty*) and printed beside the result,
 //! never subtracted.
 
@@ -82,10 +82,15 @@ pub struct Point {
     pub empty: Summary,
 }
 
-/// Measures one number of stations with every instruction set that this processor has.
-pub fn measure(macs: usize, effort: Effort) -> Result<Vec<Point>, SceneError> {
+/// Measures one number of stations with every instruction set that this processor has, or only with
+/// the one called `kernel`.
+pub fn measure(
+    macs: usize,
+    kernel: Option<&str>,
+    effort: Effort,
+) -> Result<Vec<Point>, SceneError> {
     let mut points = Vec::new();
-    for isa in Isa::available() {
+    for isa in Isa::available().filter(|isa| kernel.is_none_or(|kernel| kernel == isa.name())) {
         let mut scene = Scene::new(macs, isa)?;
         for direction in Direction::ALL {
             points.push(point(&mut scene, isa, direction, effort)?);

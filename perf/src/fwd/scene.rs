@@ -12,7 +12,7 @@ use bridge_model::types::{
     VlanId,
 };
 use fwd::counters::{CounterLayout, CounterSlots, WorkerCounters, counters};
-use fwd::frame::{BURST, FrameBurst};
+use fwd::frame::{BURST, FrameBurst, Io as _};
 use fwd::mac::{Isa, Seed, TableError};
 use fwd::{Image, ImageError, Learner, LearnerOptions, Worker, WorkerParts, publication};
 use rtrb::RingBuffer;
@@ -27,8 +27,9 @@ const VID: u16 = 100;
 /// Octets of a tagged frame without frame check sequence: 64 on the wire.
 const TAGGED_OCTETS: u16 = 60 + 4;
 const UNTAGGED_OCTETS: u16 = 60;
-/// Buffers that go round: a small receive ring's worth.
-const BUFFERS: usize = 256;
+/// Bursts between two time stamps, so that reading the clock costs next to nothing per packet. Their
+/// buffers go round.
+const BATCH: usize = 16;
 
 /// The scene could not be set up, or does not behave as a scene of known stations has to.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +47,9 @@ pub enum SceneError {
     #[error(transparent)]
     Vid(#[from] InvalidVlanId),
     /// The figure would be one of something else.
-    #[error("{sent} of {offered} frames were sent and {copies} copies called for: expected all and none")]
+    #[error(
+        "{sent} of {offered} frames were sent and {copies} copies called for: expected all and none"
+    )]
     Lost {
         /// Frames offered.
         offered: u64,
@@ -78,7 +81,8 @@ pub struct Scene {
     worker: Worker<PoolFrame>,
     counters: Arc<WorkerCounters>,
     sink: Sink,
-    burst: FrameBurst<PoolFrame>,
+    /// Received, not yet forwarded.
+    waiting: Vec<FrameBurst<PoolFrame>>,
     /// Stations of each side, in random order.
     order: Box<[u32]>,
     next: usize,
@@ -168,12 +172,11 @@ fn head(direction: Direction, from: u32, to: u32) -> ([u8; 18], u16) {
         Direction::AccessToTrunk => [0x08, 0x00, 0x45, 0x00, 0x00, 0x2e],
     };
     let [a, b, c, d, e, f] = tag;
-    let head =
-        [destination, 0, t0, t1, t2, t3, source, 0, f0, f1, f2, f3, a, b, c, d, e, f];
+    let head = [destination, 0, t0, t1, t2, t3, source, 0, f0, f1, f2, f3, a, b, c, d, e, f];
     (head, octets)
 }
 
-/// A permutation of 0..`count` that is the same in every run (Fisher-Yates with SplitMix64).
+/// A permutation of 0..`count` that is the same in every run (Fisher-Yates with `SplitMix64`).
 fn shuffled(count: usize) -> Box<[u32]> {
     let mut order: Box<[u32]> = (0..u32::try_from(count).unwrap_or(u32::MAX)).collect();
     let mut state = 0x5eed_u64;
@@ -223,10 +226,12 @@ impl Scene {
             interfaces: 2,
             ticks_per_second: 1_000_000_000,
         });
-        let sink = Sink { pool: (0..BUFFERS).map(|_| PoolFrame::new()).collect(), ..Sink::default() };
+        let burst = |_| (0..BURST).map(|_| PoolFrame::new()).collect();
+        let pool = (0..BATCH).map(burst).collect();
+        let sink = Sink { pool, filled: BATCH, ..Sink::default() };
         let order = shuffled(stations);
-        let burst = FrameBurst::new();
-        let mut scene = Self { worker, counters, sink, burst, order, next: 0, ticks: 0 };
+        let waiting = (0..BATCH).map(|_| FrameBurst::new()).collect();
+        let mut scene = Self { worker, counters, sink, waiting, order, next: 0, ticks: 0 };
         scene.learn(&mut learner)?;
         Ok(scene)
     }
@@ -260,8 +265,9 @@ impl Scene {
         Ok(())
     }
 
+    /// At least `bursts` bursts, in whole batches.
     fn turns(&mut self, direction: Direction, bursts: usize) {
-        for _ in 0..bursts {
+        for _ in 0..bursts.div_ceil(BATCH) {
             self.fill(direction);
             self.forward(direction);
         }
@@ -269,8 +275,11 @@ impl Scene {
 
     #[inline]
     fn fill(&mut self, direction: Direction) {
-        for _ in 0..BURST {
-            let Some(mut frame) = self.sink.pool.pop_front() else { break };
+        self.sink.filled = 0;
+        for (burst, home) in self.waiting.iter_mut().zip(&mut self.sink.pool) {
+            std::mem::swap(burst, home);
+        }
+        for frame in self.waiting.iter_mut().flatten() {
             if self.next >= self.order.len() {
                 self.next = 0;
             }
@@ -281,30 +290,32 @@ impl Scene {
             self.next += 1;
             let (head, octets) = head(direction, from, to);
             frame.receive(head, octets);
-            let _ = self.burst.try_push(frame);
         }
     }
 
     #[inline]
     fn forward(&mut self, direction: Direction) {
-        self.ticks += 1;
-        self.worker.poll_image();
-        self.worker.burst(&mut self.sink, direction.ingress(), &mut self.burst, self.ticks);
-        self.worker.flush(&mut self.sink);
+        for burst in &mut self.waiting {
+            self.ticks += 1;
+            self.worker.poll_image();
+            self.worker.burst(&mut self.sink, direction.ingress(), burst, self.ticks);
+            self.worker.flush(&mut self.sink);
+        }
     }
 
     /// Forwards `bursts` bursts with time stamps around each.
     pub(super) fn run(&mut self, direction: Direction, bursts: usize) -> Result<Run, SceneError> {
         let sent = self.sink.sent;
         let (mut inside, begin) = (0, fwd::time_stamp());
-        for _ in 0..bursts {
+        let batches = bursts.div_ceil(BATCH);
+        for _ in 0..batches {
             self.fill(direction);
             let before = fwd::time_stamp();
             self.forward(direction);
             inside += fwd::time_stamp() - before;
         }
         let whole = fwd::time_stamp() - begin;
-        let offered = (bursts * BURST) as u64;
+        let offered = (batches * BATCH * BURST) as u64;
         let egress = match direction {
             Direction::TrunkToAccess => ACCESS,
             Direction::AccessToTrunk => TRUNK,
@@ -320,14 +331,16 @@ impl Scene {
     /// The same without the forwarder: the source fills, the sink takes back.
     pub(super) fn run_empty(&mut self, direction: Direction, bursts: usize) -> f64 {
         let begin = fwd::time_stamp();
-        for _ in 0..bursts {
+        let batches = bursts.div_ceil(BATCH);
+        for _ in 0..batches {
             self.fill(direction);
-            let before = fwd::time_stamp();
-            std::hint::black_box(&mut self.burst);
-            self.sink.pool.extend(self.burst.drain(..));
-            std::hint::black_box(fwd::time_stamp() - before);
+            std::hint::black_box(fwd::time_stamp());
+            for burst in &mut self.waiting {
+                self.sink.transmit(direction.ingress(), std::hint::black_box(burst));
+            }
+            std::hint::black_box(fwd::time_stamp());
         }
-        per_packet(fwd::time_stamp() - begin, (bursts * BURST) as u64)
+        per_packet(fwd::time_stamp() - begin, (batches * BATCH * BURST) as u64)
     }
 }
 

@@ -2,7 +2,7 @@ use super::*;
 
 #[test]
 fn every_kernel_forwards_every_frame_both_ways_and_says_what_it_cost() {
-    let points = measure(200, Effort::SMOKE).unwrap();
+    let points = measure(200, None, Effort::SMOKE).unwrap();
     assert_eq!(points.len(), 2 * Isa::available().count());
     for point in points {
         assert_eq!(point.macs, 200);
