@@ -20,7 +20,9 @@ fn a_seed_does_not_print_itself() {
 fn a_seed_uses_every_octet_that_reaches_the_high_half() {
     let images = |bytes| {
         let seed = Seed::from_bytes(bytes);
-        (0..64).map(move |n| permute(&seed, 0x0001_5254_0000_0000 | n * 0x0301)).collect::<Vec<_>>()
+        (0..64)
+            .map(move |n| permute(&seed, 0x0001_5254_0000_0000 | (n * 0x0301_0301)))
+            .collect::<Vec<_>>()
     };
     let bytes: [u8; 64] = std::array::from_fn(|i| u8::try_from(i * 3 + 1).unwrap());
     // The low half of each addend (the last four octets of sixteen) acts by its carry only.
