@@ -15,9 +15,10 @@ pub enum Sharing {
 /// slept through.
 const PATIENCE: u32 = 512;
 
-/// How long a worker sleeps. Together with the time that the kernel takes to wake a thread (about
-/// 10 us here, once the timer slack is gone) a frame waits for less than 100 us.
-const NAP: Duration = Duration::from_micros(40);
+/// How long a worker asks to sleep. The kernel adds the time that it takes to wake a thread: 20 to
+/// 25 us in a virtual machine, once the timer slack is gone. So a frame waits for some 45 us at most
+/// on a core that is free when the worker wants it back.
+const NAP: Duration = Duration::from_micros(20);
 
 /// Counts empty turns.
 #[derive(Debug)]

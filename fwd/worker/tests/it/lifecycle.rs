@@ -97,3 +97,29 @@ fn a_device_can_be_taken_from_running_workers_and_another_given() {
     up0.expect(&frame(0xff, 2, Some(10), 3));
     assert_eq!(gateway.monitor.state(UP0), LinkState::Up);
 }
+
+/// A measurement: `cargo nextest run --release -p fwd-worker --run-ignored only --no-capture`.
+#[test]
+#[ignore = "needs a quiet machine: cargo nextest run --release -p fwd-worker --run-ignored only"]
+fn a_frame_that_wakes_a_sleeping_worker_waits_less_than_100_us() {
+    let ground = Ground::new();
+    let (mut gateway, mut far) = Gateway::with_links(&ground, 1, Sharing::Shared);
+    let [up0, vm1, _] = &mut far;
+    let mut took: Vec<Duration> = (0..2000)
+        .map(|serial| {
+            // Long enough for the worker to fall asleep.
+            std::thread::sleep(Duration::from_micros(700));
+            let sent = Instant::now();
+            up0.send(&frame(0xff, 1, Some(10), serial));
+            vm1.expect(&frame(0xff, 1, None, serial));
+            sent.elapsed()
+        })
+        .collect();
+    took.sort();
+
+    let percentile = |share: usize| took[took.len() * share / 100];
+    println!("median {:?}, 90 % {:?}, 99 % {:?}", percentile(50), percentile(90), percentile(99));
+    assert!(gateway.workers[0].observe().naps > 1000);
+    assert!(percentile(50) < Duration::from_micros(100), "median {:?}", percentile(50));
+    gateway.stop();
+}

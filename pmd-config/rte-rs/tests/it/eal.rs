@@ -114,3 +114,18 @@ fn dpdk_prints_nothing_and_its_lines_can_be_taken() {
     assert!(lines.iter().any(|line| line.text.contains("/absent/file.pcap")), "{lines:?}");
     assert_eq!(world.eal.take_log(), []);
 }
+
+#[test]
+fn a_thread_that_waits_in_a_system_call_can_be_called_out_of_it() {
+    use std::io::{ErrorKind, Read as _, pipe};
+    let (mut reader, _writer) = pipe().unwrap();
+    // `read` and not `read_exact`, which would go back into the call.
+    let waiting = std::thread::spawn(move || reader.read(&mut [0]).unwrap_err().kind());
+
+    while !waiting.is_finished() {
+        rte_rs::interrupt(&waiting);
+        std::thread::yield_now();
+    }
+
+    assert_eq!(waiting.join().unwrap(), ErrorKind::Interrupted);
+}
