@@ -238,6 +238,20 @@ mod tests {
     }
 
     #[test]
+    fn the_documentation_says_of_every_condition_what_it_means_and_what_to_do() {
+        let page = include_str!("../../docs/ops/conditions.md");
+        let sections: Vec<&str> = page.split("\n### ").collect();
+        for reason in Reason::ALL {
+            let section =
+                sections.iter().find(|section| section.lines().next() == Some(reason.word()));
+            let section = section.unwrap_or_else(|| panic!("no section {}", reason.word()));
+            assert!(section.contains(reason.effect()), "effect of {}", reason.word());
+            assert!(section.contains(reason.remedy()), "remedy of {}", reason.word());
+        }
+        assert_eq!(sections.len(), Reason::ALL.len() + 1);
+    }
+
+    #[test]
     fn the_list_is_in_the_order_of_badness() {
         assert!(Reason::ALL.is_sorted_by(|a, b| a.severity() >= b.severity()));
     }

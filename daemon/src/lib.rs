@@ -35,5 +35,7 @@ pub mod shared;
 pub mod socket;
 pub mod store;
 pub mod systemd;
+#[cfg(test)]
+mod testing;
 pub mod window;
 pub mod workers;

@@ -133,3 +133,6 @@ impl Here<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use std::time::Duration;
 /// How far back a rate looks.
 const SPAN: Duration = Duration::from_secs(2);
 
-/// Readings of counters over the last [`SPAN`].
+/// Readings of counters over the last two seconds.
 #[derive(Debug)]
 pub struct Window<T> {
     readings: VecDeque<(Duration, T)>,

@@ -1,71 +1,12 @@
-use std::sync::Arc;
-
-use bridge_model::compile::{HostView, Numbering, compile};
-use bridge_model::site;
-use bridge_model::types::{Epoch, InterfaceId, Revision};
-use fwd::counters::{CounterLayout, CounterSlots, Snapshot, counters};
-use fwd::mac::Seed;
-use fwd::{Image, Learner, LearnerOptions};
+use bridge_model::types::{Epoch, Revision};
+use fwd::counters::Snapshot;
 
 use super::*;
-use crate::clock::Clock;
-use crate::ports;
-use crate::shared::{HostFacts, Learning, Reading};
-use crate::workers::{WorkerFacts, WorkerView};
+use crate::shared::Reading;
+use crate::testing::{TICKS_PER_SECOND, shared as host};
 
-const TICKS_PER_SECOND: u64 = 1_000_000_000;
-
-/// A host with this site, one worker and no device.
 fn shared(text: &str) -> Shared {
-    let topology = site::parse("site.yaml", text).unwrap();
-    let name: bridge_model::types::Name = "gw-a".parse().unwrap();
-    let view = HostView { host: name.clone(), interfaces: Vec::new() };
-    let mut numbering = Numbering::default();
-    let compiled = compile(&topology, &view, &mut numbering, Revision(1)).unwrap();
-    let layout = CounterLayout::default();
-    let mut learner = Learner::new(&LearnerOptions {
-        log2_buckets: 17,
-        max_log2_buckets: 17,
-        seed: Seed::predictable(1),
-        layout,
-    })
-    .unwrap();
-    let mut slots = CounterSlots::new(layout);
-    slots.port(Owner::Port("t1".parse().unwrap()));
-    let parts = learner.image_parts(Epoch(1), &mut slots, TICKS_PER_SECOND);
-    let image = Arc::new(Image::build(&compiled.tables, parts).unwrap());
-    learner.install(&image, &compiled.static_macs, Duration::ZERO);
-    let ports = ports::local(&topology, &view, &compiled.tables, |_: InterfaceId| true);
-    let site = SiteView {
-        topology: Arc::new(topology),
-        revision: Revision(1),
-        epoch: Epoch(1),
-        view,
-        tables: compiled.tables,
-        numbering,
-        slots,
-        ports,
-        notes: compiled.notes,
-        published: Duration::ZERO,
-    };
-    let facts = WorkerFacts {
-        index: 0,
-        cpu: 0,
-        interfaces: Vec::new(),
-        isa: "scalar",
-        ticks_per_second: TICKS_PER_SECOND,
-    };
-    let worker = WorkerView::new(facts, counters(layout).1);
-    worker.runs(Epoch(1), Revision(1));
-    let host = HostFacts {
-        name,
-        node_file: "sluice.toml".to_owned(),
-        site_file: "site.yaml".to_owned(),
-        notes: Vec::new(),
-    };
-    let learning = Learning { learner, released: Vec::new(), rebuild: false, refused: 0 };
-    let clock = Clock::start();
-    Shared::new((clock, host), Arc::new(site), learning, vec![worker], Vec::new())
+    host(text, &[])
 }
 
 fn words(shared: &Shared, now: Duration) -> Vec<(&'static str, String)> {

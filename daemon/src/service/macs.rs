@@ -1,7 +1,7 @@
 //! The MAC tables: listing, and what a request to change them means.
 
-use bridge_model::compile::{Location, Scope};
-use bridge_model::topology::{Kind, ObjectRef, StaticKey};
+use bridge_model::compile::{Domain, Location, Scope};
+use bridge_model::topology::{Kind, ObjectRef, StaticKey, StaticMac};
 use bridge_model::types::{Fid, IndividualMac, MacAddr, Name, VlanId};
 use fwd::mac::EntryView;
 use proto::failure::{BadField, Failure};
@@ -67,6 +67,10 @@ impl Filter {
             && self.is_static.is_none_or(|wanted| wanted == entry.is_static)
     }
 
+    fn asks_for_location(&self) -> bool {
+        self.bridge.is_some() || self.port.is_some() || self.vid.is_some()
+    }
+
     fn takes_location(&self, location: &Location) -> bool {
         self.bridge.as_ref().is_none_or(|bridge| *bridge == location.owner)
             && self.port.as_ref().is_none_or(|port| *port == location.port)
@@ -82,55 +86,109 @@ fn port_exists(site: &SiteView, port: &Name) -> Result<(), Failure> {
     Err(failures::not_found(&format!("port {port}")))
 }
 
-/// An entry with what its numbers stand for.
-struct Found {
-    location: Location,
-    payload_vid: Option<VlanId>,
-    entry: EntryView,
+/// The learning domains in the order of a listing: by bridge, then by VID of the payload (of a
+/// gateway bridge: of the VLAN in transit).
+struct Order {
+    domains: Vec<(Name, u16)>,
+    /// By fid: the place in `domains`.
+    ranks: Vec<Option<u32>>,
 }
 
-impl Found {
-    fn key(&self) -> String {
-        let vid = self.location.vid.map_or(0, VlanId::get);
-        format!("{}/{vid:04}/{:012x}", self.location.owner, self.entry.mac)
-    }
+/// Where an entry stands in a listing.
+type Rank = (u32, u64);
 
-    fn message(&self, site: &SiteView) -> v1::Mac {
-        let origin =
-            if self.entry.is_static { v1::mac::Origin::Static } else { v1::mac::Origin::Learned };
-        let ageing = site.tables.fids.get(self.entry.fid.index()).map(|fid| fid.ageing);
-        let idle = ageing
-            .map(|ageing| duration(ageing * (u32::from(self.entry.idle_steps) + 1) / IDLE_STEPS));
-        let raw = |vid: VlanId| u32::from(vid.get());
-        let vid = if self.payload_vid.is_some() { None } else { self.location.vid };
-        v1::Mac {
-            bridge: self.location.owner.to_string(),
-            mac: MacAddr::from_u64(self.entry.mac).to_string(),
-            vid: vid.map(raw),
-            port: self.location.port.to_string(),
-            origin: origin.into(),
-            idle_max: idle.filter(|_| !self.entry.is_static),
-            payload_vid: self.payload_vid.map(raw),
+impl Order {
+    fn new(site: &SiteView) -> Self {
+        let key = |fid: Fid| {
+            let (domain, payload_vid) = site.numbering.domain_of(fid)?;
+            let vid = match domain {
+                Domain::Transit(_, vid) => Some(*vid),
+                Domain::Bridge(_) | Domain::Transparent(_) => payload_vid,
+            };
+            Some((domain.owner().clone(), vid.map_or(0, VlanId::get)))
+        };
+        let count = u16::try_from(site.tables.fids.len()).unwrap_or(u16::MAX);
+        let mut keyed: Vec<_> =
+            (1..count).map(Fid).filter_map(|fid| Some((key(fid)?, fid))).collect();
+        keyed.sort();
+        let mut ranks = vec![None; site.tables.fids.len()];
+        let mut domains = Vec::with_capacity(keyed.len());
+        for (rank, (key, fid)) in (0_u32..).zip(keyed) {
+            domains.push(key);
+            if let Some(slot) = ranks.get_mut(fid.index()) {
+                *slot = Some(rank);
+            }
         }
+        Self { domains, ranks }
+    }
+
+    fn rank(&self, entry: &EntryView) -> Option<Rank> {
+        let domain = self.ranks.get(entry.fid.index()).copied().flatten()?;
+        Some((domain, entry.mac))
+    }
+
+    /// The token of the page after the entry of this rank.
+    fn token(&self, (domain, mac): Rank) -> String {
+        let at = usize::try_from(domain).ok().and_then(|at| self.domains.get(at));
+        at.map(|(owner, vid)| format!("macs:{owner}/{vid}/{mac:012x}")).unwrap_or_default()
+    }
+
+    /// What stands before the page of this token: everything up to that rank. The domain may have
+    /// gone since.
+    fn before(&self, token: &str) -> Result<Option<Rank>, BadField> {
+        if token.is_empty() {
+            return Ok(None);
+        }
+        let parsed = token.strip_prefix("macs:").and_then(|key| {
+            let mut words = key.split('/');
+            let owner: Name = words.next()?.parse().ok()?;
+            let vid: u16 = words.next()?.parse().ok()?;
+            let mac = u64::from_str_radix(words.next()?, 16).ok()?;
+            Some(((owner, vid), mac))
+        });
+        let (key, mac) = parsed.ok_or_else(page::foreign_token)?;
+        Ok(match self.domains.binary_search(&key) {
+            Ok(at) => Some((u32::try_from(at).unwrap_or(u32::MAX), mac)),
+            Err(0) => None,
+            Err(at) => Some((u32::try_from(at - 1).unwrap_or(u32::MAX), u64::MAX)),
+        })
     }
 }
 
-/// Every entry that `filter` takes, in the order of bridge, VID and address.
-fn find(shared: &Shared, site: &SiteView, filter: &Filter) -> Vec<Found> {
-    let entries: Vec<EntryView> = {
+fn message(site: &SiteView, entry: &EntryView) -> Option<v1::Mac> {
+    let location = site.numbering.locate(entry.fid, entry.member)?;
+    let payload_vid = site.numbering.domain_of(entry.fid).and_then(|(_, vid)| vid);
+    let origin = if entry.is_static { v1::mac::Origin::Static } else { v1::mac::Origin::Learned };
+    let ageing = site.tables.fids.get(entry.fid.index()).map(|fid| fid.ageing);
+    let idle =
+        ageing.map(|ageing| duration(ageing * (u32::from(entry.idle_steps) + 1) / IDLE_STEPS));
+    let raw = |vid: VlanId| u32::from(vid.get());
+    let vid = if payload_vid.is_some() { None } else { location.vid };
+    Some(v1::Mac {
+        bridge: location.owner.to_string(),
+        mac: MacAddr::from_u64(entry.mac).to_string(),
+        vid: vid.map(raw),
+        port: location.port.to_string(),
+        origin: origin.into(),
+        idle_max: idle.filter(|_| !entry.is_static),
+        payload_vid: payload_vid.map(raw),
+    })
+}
+
+/// Every entry that `filter` takes, in no order.
+fn find(shared: &Shared, site: &SiteView, filter: &Filter) -> Vec<EntryView> {
+    let mut entries: Vec<EntryView> = {
         let learning = shared.learning.lock();
         learning.learner.entries().filter(|entry| filter.takes_entry(entry)).collect()
     };
-    let mut found: Vec<Found> = entries
-        .into_iter()
-        .filter_map(|entry| {
-            let location = site.numbering.locate(entry.fid, entry.member)?;
-            let payload_vid = site.numbering.domain_of(entry.fid).and_then(|(_, vid)| vid);
-            filter.takes_location(&location).then_some(Found { location, payload_vid, entry })
-        })
-        .collect();
-    found.sort_by_cached_key(Found::key);
-    found
+    // Names are looked up only if they are asked for: it takes a while for a million entries.
+    if filter.asks_for_location() {
+        entries.retain(|entry| {
+            let location = site.numbering.locate(entry.fid, entry.member);
+            location.is_some_and(|location| filter.takes_location(&location))
+        });
+    }
+    entries
 }
 
 /// `ListMacs`.
@@ -142,13 +200,24 @@ pub(super) fn list(
     let len = field::page_len("page_size", request.page_size)?;
     let site = shared.site();
     filter.check(&site)?;
-    let found = find(shared, &site, &filter);
-    let total_size = u64::try_from(found.len()).unwrap_or(u64::MAX);
-    let (page, next_page_token) =
-        page::page(found, Found::key, "macs", (request.page_token.as_str(), len))?;
+    let order = Order::new(&site);
+    let before = order.before(&request.page_token)?;
+    let mut ranked: Vec<(Rank, EntryView)> = find(shared, &site, &filter)
+        .into_iter()
+        .filter_map(|entry| Some((order.rank(&entry)?, entry)))
+        .collect();
+    let total_size = u64::try_from(ranked.len()).unwrap_or(u64::MAX);
+    ranked.retain(|(rank, _)| before.is_none_or(|before| *rank > before));
+    let is_last = ranked.len() <= len;
+    if !is_last {
+        ranked.select_nth_unstable_by_key(len, |(rank, _)| *rank);
+        ranked.truncate(len);
+    }
+    ranked.sort_unstable_by_key(|(rank, _)| *rank);
+    let next = ranked.last().filter(|_| !is_last).map(|(rank, _)| order.token(*rank));
     Ok(v1::ListMacsResponse {
-        macs: page.iter().map(|found| found.message(&site)).collect(),
-        next_page_token,
+        macs: ranked.iter().filter_map(|(_, entry)| message(&site, entry)).collect(),
+        next_page_token: next.unwrap_or_default(),
         total_size,
         revision: site.revision.0,
     })
@@ -185,18 +254,22 @@ pub(super) fn scope(site: &SiteView, request: &v1::FlushMacsRequest) -> Result<S
 
 /// How many learned entries `scope` covers now.
 pub(super) fn count_learned(shared: &Shared, site: &SiteView, scope: &Scope) -> u64 {
-    let filter = Filter { is_static: Some(false), ..Filter::default() };
-    let covered = |found: &Found| match scope {
+    let covered = |location: &Location| match scope {
         Scope::All => true,
-        Scope::Port(port) => found.location.port == *port,
-        Scope::Bridge(bridge) => found.location.owner == *bridge,
+        Scope::Port(port) => location.port == *port,
+        Scope::Bridge(bridge) => location.owner == *bridge,
         Scope::GatewayBridge { name, vid } => {
-            let trunk = site.topology.trunks.get(&found.location.port);
+            let trunk = site.topology.trunks.get(&location.port);
             trunk.is_some_and(|trunk| trunk.gateway_bridge == *name)
-                && vid.is_none_or(|vid| found.location.vid == Some(vid))
+                && vid.is_none_or(|vid| location.vid == Some(vid))
         }
     };
-    let count = find(shared, site, &filter).iter().filter(|found| covered(found)).count();
+    let filter = Filter { is_static: Some(false), ..Filter::default() };
+    let is_covered = |entry: &&EntryView| {
+        *scope == Scope::All
+            || site.numbering.locate(entry.fid, entry.member).is_some_and(|at| covered(&at))
+    };
+    let count = find(shared, site, &filter).iter().filter(is_covered).count();
     u64::try_from(count).unwrap_or(u64::MAX)
 }
 
@@ -219,22 +292,21 @@ pub(super) fn doomed(shared: &Shared, request: &v1::DeleteMacRequest) -> Result<
         ..Filter::default()
     };
     filter.check(&site)?;
-    let named = |key: &&StaticKey| {
+    let is_named = |key: &StaticKey, entry: &StaticMac| {
+        let outer = entry.vid.map(|(vid, _)| vid);
         key.mac == mac
-            && Some(&key.bridge) == filter.bridge.as_ref()
-            && (filter.vid.is_none() || key.payload_vid == filter.vid)
+            && filter.bridge.as_ref() == Some(&key.bridge)
+            && filter.vid.is_none_or(|vid| [key.payload_vid, outer].contains(&Some(vid)))
     };
-    let statics = site.topology.static_macs.iter().filter(|(key, entry)| {
-        named(key)
-            || Some(&key.bridge) == filter.bridge.as_ref()
-                && key.mac == mac
-                && entry.vid.map(|(vid, _)| vid) == filter.vid
-    });
+    let statics = site.topology.static_macs.iter().filter(|(key, entry)| is_named(key, entry));
     let statics = statics.map(|(key, _)| key.clone()).collect();
     let learned = find(shared, &site, &filter)
         .iter()
-        .filter(|found| !found.entry.is_static)
-        .map(|found| (found.entry.fid, mac))
+        .filter(|entry| !entry.is_static)
+        .map(|entry| (entry.fid, mac))
         .collect();
     Ok(Doomed { statics, learned })
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,11 @@
 use proto::failure::BadField;
 use proto::field::bad;
 
+/// The token was not given by this listing.
+pub(super) fn foreign_token() -> BadField {
+    bad("page_token", &"it belongs to another listing: repeat the request that gave it")
+}
+
 /// What stands before the key in a token, so that a token of another listing is refused.
 fn prefix(listing: &str) -> String {
     format!("{listing}:")
@@ -19,9 +24,7 @@ pub(super) fn page<T>(
     let prefix = prefix(listing);
     let after = match token {
         "" => None,
-        token => Some(token.strip_prefix(&prefix).ok_or_else(|| {
-            bad("page_token", &"it belongs to another listing: repeat the request that gave it")
-        })?),
+        token => Some(token.strip_prefix(&prefix).ok_or_else(foreign_token)?),
     };
     let is_left = |entry: &T| after.is_none_or(|after| key(entry).as_str() > after);
     let mut left = entries.into_iter().filter(is_left);

@@ -200,3 +200,48 @@ async fn reflected_services(client: &crate::client::Client) -> Vec<String> {
         other => panic!("{other:?}"),
     }
 }
+
+#[test]
+fn many_clients_and_changes_at_once_are_all_answered_while_frames_flow() {
+    const ROUNDS: u32 = 12;
+    enter_new_namespaces();
+    let (trunk, guest) = (Wire::cable("eth1", "p1"), Wire::cable("vm1", "p2"));
+    let (gateway, client) = Gateway::usual();
+    let socket = gateway.socket();
+    let ask = |worker: u32| {
+        let client = crate::client::Client::connect(&socket).unwrap();
+        for round in 0..ROUNDS {
+            let document =
+                format!("bridges: [{{name: b{worker}, vni: {}}}]", worker * 100 + round + 1);
+            let reply = client.apply(v1::ApplyRequest { document, ..Default::default() }).unwrap();
+            assert!(reply.programmed);
+            client.status();
+            client.macs(v1::ListMacsRequest::default());
+            client.drops();
+            assert_eq!(client.accounting().difference, 0);
+        }
+    };
+
+    let done = std::sync::atomic::AtomicBool::new(false);
+    let sent = std::thread::scope(|scope| {
+        let askers: Vec<_> = (1..=6).map(|worker| scope.spawn(move || ask(worker))).collect();
+        let frames = scope.spawn(|| {
+            let mut sent = 0;
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                trunk.send(&tagged(10, ALL, station(1), sent));
+                assert_eq!(number(&guest.expect()), sent, "a frame was lost");
+                sent += 1;
+            }
+            sent
+        });
+        for asker in askers {
+            asker.join().unwrap();
+        }
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        frames.join().unwrap()
+    });
+
+    assert!(sent > 0);
+    assert_eq!(client.status().revision, 1 + 6 * u64::from(ROUNDS));
+    gateway.stop();
+}
