@@ -25,6 +25,7 @@ mod pipeline;
 mod publication;
 mod storm;
 mod sync;
+pub mod trace;
 
 pub use events::{DropSample, PUNT_OCTETS, PuntFrame, SAMPLE_OCTETS};
 pub use frame::{BURST, Frame, FrameBurst, Io};

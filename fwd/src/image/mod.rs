@@ -20,11 +20,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bridge_model::compile::{MacLimit, ReservedAction};
+use bridge_model::reason::DropReason;
 use bridge_model::types::{Epoch, Fid, InterfaceId, MemberId, Revision};
 
 use crate::counters::PortSlot;
 use crate::live::Live;
 use crate::mac::{AgeTable, MacTable};
+use crate::pipeline::Parsed;
 use crate::storm::StormImage;
 
 pub use build::{ImageError, ImageParts};
@@ -196,6 +198,30 @@ impl Image {
         let members = self.fid(word.fid()).members;
         let member = self.member(members, word.member()).unwrap_or(&MemberImage::UNUSED);
         ClassEntry { word, members, vid_counter: member.vid_counter, group: member.group }
+    }
+
+    /// The members that a frame is flooded to: the flood list of its domain without the member that it
+    /// came in by and that member's split-horizon group. If there is none, why.
+    #[inline]
+    pub(crate) fn flood(
+        &self,
+        parsed: &Parsed,
+    ) -> Result<impl Iterator<Item = &MemberImage>, DropReason> {
+        let fid = self.fid(parsed.class.word.fid());
+        let from = fid.members.index(parsed.class.word.member());
+        let group = parsed.class.group;
+        let first = fid.flood as usize;
+        let list = self.floods.get(first..first + usize::from(fid.flood_count));
+        let members = list.unwrap_or_default().iter().filter_map(move |index| {
+            let index = *index as usize;
+            self.members.get(index).filter(|_| index != from)
+        });
+        let returns = move |member: &&MemberImage| group != 0 && member.group == group;
+        match (members.clone().next(), members.clone().all(|member| returns(&member))) {
+            (None, _) => Err(DropReason::NoDestination),
+            (Some(_), true) => Err(DropReason::SplitHorizon),
+            (Some(_), false) => Ok(members.filter(move |member| !returns(member))),
+        }
     }
 
     /// The port that a member of a learning domain is counted for; `None` if it is retired.

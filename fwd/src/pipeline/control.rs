@@ -6,7 +6,7 @@ use rtrb::Producer;
 
 use super::admit::Control;
 use super::egress::{Egress, Origin};
-use super::rewrite;
+use super::rewrite::fits;
 use crate::events::{self, PuntFrame};
 use crate::frame::{Frame, Io};
 use crate::image::InterfaceImage;
@@ -131,7 +131,7 @@ fn relay<I: Io>(
         }
     }
     match pending {
-        Some(to) if !rewrite::fits(&frame, 0, to) => {
+        Some(to) if !fits(&frame, 0, to) => {
             let egress_port = Origin { port: to.port, interface: to.interface(), ..origin };
             egress.drop(io, frame, DropReason::MtuExceeded, egress_port);
         }

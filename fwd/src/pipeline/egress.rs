@@ -6,7 +6,7 @@ use bridge_model::types::InterfaceId;
 use rtrb::Producer;
 
 use super::admit::{Parsed, Shape};
-use super::rewrite;
+use super::rewrite::{fits, rewrite};
 use crate::counters::{CounterWriter, PortSlot};
 use crate::events::{self, DropSample};
 use crate::frame::{BURST, Frame, FrameBurst, Io};
@@ -142,11 +142,11 @@ impl<F: Frame> Egress<F> {
         ingress: &Ingress,
     ) {
         let pop = usize::from(shape.pop);
-        if !rewrite::fits(&frame, pop, to) {
+        if !fits(&frame, pop, to) {
             let origin = ingress.origin(shape.tagged).at(to);
             return self.drop(io, frame, DropReason::MtuExceeded, origin);
         }
-        if !rewrite::rewrite(&mut frame, pop, shape.tci, to) {
+        if !rewrite(&mut frame, pop, shape.tci, to) {
             return self.drop(io, frame, DropReason::NoBuffer, ingress.origin(shape.tagged));
         }
         let note = Note::new(to, octets(&frame));
@@ -243,34 +243,19 @@ impl<F: Frame> Egress<F> {
         parsed: &Parsed,
         ingress: &Ingress,
     ) {
-        let fid = image.fid(parsed.class.word.fid());
-        let from = fid.members.index(parsed.class.word.member());
-        let group = parsed.class.group;
-        let first = fid.flood as usize;
-        let list =
-            image.floods.get(first..first + usize::from(fid.flood_count)).unwrap_or_default();
         let shape = parsed.shape;
-        let origin = ingress.origin(shape.tagged);
+        let targets = match image.flood(parsed) {
+            Ok(targets) => targets,
+            Err(reason) => return self.drop(io, frame, reason, ingress.origin(shape.tagged)),
+        };
         let mut pending: Option<&MemberImage> = None;
-        let mut blocked = false;
-        for index in list {
-            let index = *index as usize;
-            let Some(member) = image.members.get(index) else { continue };
-            if index == from {
-                continue;
-            }
-            if group != 0 && member.group == group {
-                blocked = true;
-                continue;
-            }
+        for member in targets {
             if let Some(to) = pending.replace(member) {
                 self.forward_copy(io, &frame, shape, to, ingress);
             }
         }
-        match pending {
-            Some(to) => self.forward(io, frame, shape, to, ingress),
-            None if blocked => self.drop(io, frame, DropReason::SplitHorizon, origin),
-            None => self.drop(io, frame, DropReason::NoDestination, origin),
+        if let Some(to) = pending {
+            self.forward(io, frame, shape, to, ingress);
         }
     }
 
@@ -284,7 +269,7 @@ impl<F: Frame> Egress<F> {
     ) {
         self.counters.copied(1);
         let origin = ingress.origin(shape.tagged);
-        if !rewrite::fits(frame, usize::from(shape.pop), to) {
+        if !fits(frame, usize::from(shape.pop), to) {
             return self.count_drop(frame, DropReason::MtuExceeded, origin.at(to));
         }
         match io.copy(frame) {
@@ -302,7 +287,7 @@ impl<F: Frame> Egress<F> {
         origin: Origin,
     ) -> Option<F> {
         self.counters.copied(1);
-        if !rewrite::fits(frame, 0, to) {
+        if !fits(frame, 0, to) {
             self.count_drop(frame, DropReason::MtuExceeded, origin.at(to));
             return None;
         }

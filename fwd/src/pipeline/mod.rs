@@ -32,6 +32,10 @@ use crate::image::{MemberImage, Push};
 use crate::mac::{Isa, LearnEvent};
 use crate::publication::ImageReceiver;
 
+pub(crate) use admit::{Admission, Control, Parsed, admit};
+pub(crate) use lookup::{Destination, Source, destination, judge};
+pub(crate) use rewrite::{fits, rewrite};
+
 use burst::{Job, Scratch};
 use control::Punt;
 use egress::Egress;

@@ -1,1 +1,93 @@
-//! (empty)
+//! Every buffer ends exactly once, at any instant and whatever arrives.
+//!
+//! `SLUICE_FRAMES` sets the number of generated frames; the release run is
+//! `SLUICE_FRAMES=10000000 cargo test --release -p fwd --test it accounting`.
+
+use std::time::Duration;
+
+use bridge_model::reason::DropReason;
+use bridge_model::types::InterfaceId;
+use fwd::counters::Snapshot;
+use fwd::heap::HeapFrame;
+use fwd::mac::Isa;
+use fwd::{BURST, FrameBurst};
+
+use crate::bench::{Bench, HZ};
+use crate::generate;
+use crate::random::Random;
+
+fn frames() -> u64 {
+    std::env::var("SLUICE_FRAMES").ok().and_then(|text| text.parse().ok()).unwrap_or(40_000)
+}
+
+/// Frames of every kind in bursts of every length, on devices that lose carrier, fill up and run out
+/// of buffers, under changing topologies.
+fn soak(seed: u64, isa: Isa, frames: u64) -> Snapshot {
+    let mut random = Random::new(seed);
+    // Generating costs more than forwarding: a stock of frames, drawn in random order.
+    let stock: Vec<Vec<u8>> = (0..4096).map(|_| generate::frame(&mut random)).collect();
+    let topology = generate::topology(&mut random, seed);
+    let mut bench = Bench::new(topology, generate::random_view(&mut random), isa);
+    let mut now = Duration::from_secs(1);
+    let (mut offered, mut sent) = (0, 0);
+    while offered < frames {
+        now += Duration::from_micros(random.below(2000) as u64);
+        bench.io.copies_left = random.one_in(4).then(|| random.below(40));
+        bench.io.room.clear();
+        bench.io.down.clear();
+        for interface in (0..generate::INTERFACES).map(InterfaceId) {
+            match random.below(16) {
+                0 => bench.io.down.push(interface),
+                1 => drop(bench.io.room.insert(interface, random.below(24))),
+                _ => {}
+            }
+        }
+        // Several bursts in a turn, so that transmit bins overflow within it.
+        for _ in 0..=random.below(4) {
+            let interface = InterfaceId(random.below(8) as u16);
+            let mut burst: FrameBurst<HeapFrame> = (0..random.below(BURST + 1))
+                .map(|_| HeapFrame::new(&stock[random.below(stock.len())]))
+                .collect();
+            offered += burst.len() as u64;
+            let ticks = now.as_nanos() as u64 * HZ / 1_000_000_000;
+            bench.worker.burst(&mut bench.io, interface, &mut burst, ticks);
+        }
+        bench.worker.flush(&mut bench.io);
+        sent += bench.io.take().len() as u64;
+        let accounting = bench.counters.snapshot().accounting();
+        assert_eq!(accounting.difference(), 0, "seed {seed} after {offered}: {accounting:?}");
+        assert_eq!((accounting.received, accounting.sent), (offered, sent), "seed {seed}");
+        // Buffers: what came in or was copied went out or came back.
+        let buffers = offered + bench.io.copied - sent - bench.io.released;
+        assert_eq!(buffers, 0, "seed {seed} after {offered}");
+        assert!(bench.io.copied <= accounting.copied);
+        if random.one_in(8) {
+            bench.learn(now);
+            while bench.punts.pop().is_ok() {}
+            while bench.samples.pop().is_ok() {}
+        }
+        if random.one_in(200) {
+            let topology = generate::topology(&mut random, seed);
+            bench.reconfigure(topology, generate::random_view(&mut random), now);
+        }
+    }
+    bench.counters.snapshot()
+}
+
+#[test]
+fn accounting_adds_up_after_every_burst_of_frames_of_every_kind() {
+    let kernels: Vec<Isa> = Isa::available().collect();
+    let share = frames() / (8 * kernels.len() as u64);
+    let mut sum = Snapshot::default();
+    for seed in 0..8 {
+        for isa in &kernels {
+            sum += &soak(0xacc ^ (seed << 12), *isa, share);
+        }
+    }
+    // Every kind of end was met, most reasons among them.
+    let all = sum.accounting();
+    assert!(all.sent > 0 && all.consumed > 0 && all.copied > 0, "{all:?}");
+    let met = |reason: &&DropReason| sum.ports.iter().any(|port| port.drops[reason.index()] > 0);
+    let met: Vec<&DropReason> = DropReason::ALL.iter().filter(met).collect();
+    assert!(met.len() >= 20, "only {met:?}");
+}

@@ -89,14 +89,14 @@ pub(crate) fn topology(random: &mut Random, seed: u64) -> Topology {
 fn attempt(random: &mut Random, seed: u64) -> Topology {
     let mut topology = Topology::default();
     topology.hosts.insert(host(), Host { name: host(), vtep: None });
-    for index in 0..1 + random.below(3) {
+    for index in 0..=random.below(3) {
         let mut bridge = Bridge::new(name(&format!("b{index}")));
         bridge.transparent = random.one_in(5);
         bridge.admin = admin(random);
         bridge.mac_limit = mac_limit(random);
         topology.bridges.insert(bridge.name.clone(), bridge);
     }
-    for index in 0..1 + random.below(2) {
+    for index in 0..=random.below(2) {
         let mut gateway = GatewayBridge::new(name(&format!("g{index}")));
         gateway.mode = random.pick(&[RedundancyMode::Lease, RedundancyMode::StpTransparent]);
         gateway.transit = gateway.mode == RedundancyMode::StpTransparent && random.one_in(2);

@@ -1,4 +1,4 @@
-//! A generator of numbers that repeat: SplitMix64 (Steele, Lea, Flood 2014).
+//! A generator of numbers that repeat: `SplitMix64` (Steele, Lea, Flood 2014).
 
 #[derive(Clone, Debug)]
 pub(crate) struct Random(u64);
