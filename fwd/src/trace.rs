@@ -139,10 +139,10 @@ fn reserved(here: &InterfaceImage, control: Control, frame: &[u8]) -> Verdict {
         ReservedAction::Relay(_) => {
             let targets = here.reserved.relay.iter().filter(|to| to.carries(control.vid));
             let copies: Vec<Copy> = targets.map(|to| copy(frame, 0, 0, &to.to)).collect();
-            match copies.is_empty() {
-                true => Verdict::Drop(DropReason::BpduNoRelay),
-                false => Verdict::Send(copies),
+            if copies.is_empty() {
+                return Verdict::Drop(DropReason::BpduNoRelay);
             }
+            Verdict::Send(copies)
         }
     }
 }

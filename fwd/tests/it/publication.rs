@@ -1,5 +1,6 @@
 //! Images change while workers forward, on real threads.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -28,7 +29,7 @@ fn text(links: u16) -> String {
          - {gatewayBridge: g, vid: 10, bridge: b10}\n",
     );
     for vid in 20..20 + links {
-        text += &format!("- {{gatewayBridge: g, vid: {vid}, bridge: b20, join: true}}\n");
+        let _ = writeln!(text, "- {{gatewayBridge: g, vid: {vid}, bridge: b20, join: true}}");
     }
     text
 }
@@ -102,7 +103,9 @@ fn no_frame_is_lost_while_images_are_swapped_and_old_images_come_back() {
             publisher.poll();
             learner.turn(Duration::from_millis(epoch));
             let mut sum = Snapshot::default();
-            blocks.iter().for_each(|block| sum += &block.snapshot());
+            for block in &blocks {
+                sum += &block.snapshot();
+            }
             assert_eq!(sum.accounting().difference(), 0, "at any instant");
             thread::yield_now();
         }

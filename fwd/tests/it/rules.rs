@@ -1,6 +1,7 @@
 //! What the oracle does not know: devices that refuse, buffers that run out, rings that are full,
 //! time that passes, samples, counters, and the trace.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use arrayvec::ArrayVec;
@@ -306,7 +307,7 @@ fn a_trace_tells_what_the_pipeline_then_does_and_changes_nothing() {
 fn ports_beyond_the_counters_layout_still_forward_and_still_add_up() {
     let mut text = SITE.to_owned();
     for index in 0..LAYOUT.ports + 4 {
-        text += &format!("- {{name: x{index}, bridge: web}}\n");
+        let _ = writeln!(text, "- {{name: x{index}, bridge: web}}");
     }
     let mut bench = bench_of(&text);
     assert_eq!(bench.frame(NOW, A2, &frame(BROADCAST, ANN, None)).sent.len(), 4);
