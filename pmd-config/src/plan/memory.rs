@@ -57,6 +57,9 @@ const HEADROOM: u64 = 128;
 const PER_BUFFER: u64 = 128 + 64 + 64;
 /// Ethernet header and two VLAN tags, and what packet sockets keep in each slot of their rings.
 const FRAME_OVERHEAD: u64 = 14 + 8 + 80;
+/// Frames that a worker without a transmit queue of its own may have handed over and waiting, per
+/// interface: the length of `fwd-worker`'s ring.
+const HAND_OVER: u64 = 512;
 /// Cards count receive buffers in units of this length.
 const ROOM_UNIT: u64 = 1024;
 /// Frames of MTU 1500 fit, and every driver takes it.
@@ -76,7 +79,9 @@ pub(super) fn pools(
     let mut rings: BTreeMap<u32, u64> = BTreeMap::new();
     for interface in interfaces {
         let descriptors = u64::from(interface.rx_descriptors) + u64::from(interface.tx_descriptors);
-        *rings.entry(interface.numa).or_default() += u64::from(interface.queues) * descriptors;
+        let without = (workers.len() as u64).saturating_sub(u64::from(interface.queues));
+        *rings.entry(interface.numa).or_default() +=
+            u64::from(interface.queues) * descriptors + without * HAND_OVER;
     }
     let mtu = interfaces.iter().map(|interface| u64::from(interface.mtu)).max().unwrap_or(1500);
     let room = (mtu + FRAME_OVERHEAD).next_multiple_of(ROOM_UNIT).max(ROOM_MIN);

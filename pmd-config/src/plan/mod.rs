@@ -49,7 +49,8 @@ pub struct PlannedInterface {
     pub device: PlannedDevice,
     /// The NUMA node that its buffers are on.
     pub numa: u32,
-    /// Queue pairs: queue N belongs to worker N.
+    /// Queue pairs: one per worker, or as many as the driver has. Workers without one hand their
+    /// frames to those that have.
     pub queues: u16,
     /// Descriptors per receive queue.
     pub rx_descriptors: u16,
@@ -141,11 +142,12 @@ impl PlannedDevice {
         }
     }
 
-    /// The most queue pairs that the driver has.
-    const fn queues_max(&self) -> usize {
+    /// The most queue pairs that the driver has. For `af_packet` what it can have without a
+    /// kernel fan-out group, which would join IP fragments into frames that nobody sent.
+    const fn queues_max(&self) -> u16 {
         match self {
-            Self::AfPacket { .. } | Self::Tap { .. } => 16,
-            Self::Ring | Self::Pcap { .. } => 1,
+            Self::AfPacket { .. } | Self::Ring | Self::Pcap { .. } => 1,
+            Self::Tap { .. } => 16,
             Self::Memif { .. } | Self::VhostUser { .. } | Self::VirtioUser { .. } => 128,
             Self::Pci { .. } | Self::Null => 1024,
         }
@@ -204,7 +206,7 @@ pub(crate) fn plan(
         cards,
         many_workers: found
             .iter()
-            .all(|device| device.queues_max() >= cards && !device.asks_its_peer()),
+            .all(|device| usize::from(device.queues_max()) >= cards && !device.asks_its_peer()),
         numa: commonest(devices.iter().flatten().filter_map(|(_, numa)| *numa)),
     };
     let cores = cores::choose(&node.cores, &host.cpus, &demand, findings)?;
@@ -221,7 +223,7 @@ pub(crate) fn plan(
                 name: interface.name.clone(),
                 mtu: interface.mtu,
                 numa: numa.unwrap_or(home),
-                queues: count,
+                queues: count.min(device.queues_max()),
                 rx_descriptors,
                 tx_descriptors,
                 device,
@@ -229,9 +231,7 @@ pub(crate) fn plan(
         })
         .collect();
     let interfaces = interfaces?;
-    if !queues_suffice(&interfaces, &cores.workers, findings) {
-        return None;
-    }
+    report_peers(&interfaces, &cores.workers, findings);
     report_distance(&interfaces, &cores.workers, findings);
     let idle = [idle(&name, home)];
     let demand = memory::Demand {
@@ -260,33 +260,19 @@ fn idle(name: &ObjectName, numa: u32) -> PlannedInterface {
     }
 }
 
-/// Whether every interface has a queue for every worker.
-fn queues_suffice(
+/// Interfaces whose peer has to offer as many queues as there are workers.
+fn report_peers(
     interfaces: &[PlannedInterface],
     workers: &[PlannedWorker],
     findings: &mut Findings,
-) -> bool {
-    if workers.len() <= 1 {
-        return true;
+) {
+    let Some(first) = workers.first().filter(|_| workers.len() > 1) else { return };
+    for interface in interfaces.iter().filter(|interface| interface.device.asks_its_peer()) {
+        let count = interface.queues;
+        let text = format!("the peer must offer {count} queue pairs, one per worker");
+        let fix = format!("give the peer {count} queues, or set cores = \"{}\"", first.cpu);
+        findings.warn(format!("interface {}", interface.name), text, fix);
     }
-    let count = workers.len();
-    let first = workers.first().map_or(0, |worker| worker.cpu);
-    let mut suffice = true;
-    for interface in interfaces {
-        let subject = format!("interface {}", interface.name);
-        let most = interface.device.queues_max();
-        if most < count {
-            let text =
-                format!("it serves at most {most} of the {count} workers that cores = names");
-            findings.fail(subject, text, format!("set cores = \"{first}\" or \"auto\""));
-            suffice = false;
-        } else if interface.device.asks_its_peer() {
-            let text = format!("the peer must offer {count} queue pairs, one per worker");
-            let fix = format!("give the peer {count} queues, or set cores = \"{first}\"");
-            findings.warn(subject, text, fix);
-        }
-    }
-    suffice
 }
 
 fn report_distance(

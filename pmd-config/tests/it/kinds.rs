@@ -170,7 +170,7 @@ fn pcap_receives_from_one_file_and_writes_to_another() {
 }
 
 #[test]
-fn two_workers_get_a_queue_each_of_every_interface() {
+fn two_workers_get_a_queue_each_where_the_driver_has_two() {
     enter_new_netns();
     ip("link add gw1 type veth peer name host1");
     let folder = tempfile::tempdir().unwrap();
@@ -193,7 +193,9 @@ fn two_workers_get_a_queue_each_of_every_interface() {
 
     let cpus: Vec<u32> = started.running.workers.iter().map(|w| w.worker.cpu).collect();
     assert_eq!(cpus, two.iter().collect::<Vec<_>>());
-    assert!(started.running.workers.iter().all(|worker| worker.queues.len() == 3));
+    // af_packet has one queue only: see the plan.
+    let queues: Vec<usize> = started.running.workers.iter().map(|w| w.queues.len()).collect();
+    assert_eq!(queues, [3, 2]);
     for (number, worker) in started.running.workers.iter().enumerate() {
         let number = u16::try_from(number).unwrap();
         assert!(worker.queues.iter().all(|(rx, tx)| rx.index() == number && tx.index() == number));

@@ -80,9 +80,9 @@ fn outlives(test: &str, ours: &str, theirs: &str) {
 }
 
 /// `net_memif` of DPDK 22.11 unmaps its memory on DPDK's interrupt thread when the peer is gone,
-/// while the worker may be copying into it: about one kill in 25 ends in a crash.
+/// while the worker may be copying into it. `rte_rs` keeps the two apart; without that, about one
+/// kill in 25 ended in a crash.
 #[test]
-#[ignore = "fails with DPDK 22.11: cargo nextest run -p pmd-config --run-ignored only"]
 fn a_memif_client_that_is_killed_again_and_again_does_no_harm() {
     outlives(
         "peers::a_memif_client_that_is_killed_again_and_again_does_no_harm",
