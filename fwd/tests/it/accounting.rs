@@ -69,6 +69,10 @@ fn soak(seed: u64, isa: Isa, frames: u64) -> Snapshot {
         if random.one_in(200) {
             let topology = generate::topology(&mut random, seed);
             bench.reconfigure(topology, generate::random_view(&mut random), now);
+            // Numbers that were retired come back, or the domains run out.
+            let later = now + Duration::from_secs(3);
+            bench.wait(now, later, Duration::from_millis(500));
+            now = later;
         }
     }
     bench.counters.snapshot()
