@@ -29,10 +29,10 @@ pub mod trace;
 
 pub use events::{DropSample, PUNT_OCTETS, PuntFrame, SAMPLE_OCTETS};
 pub use frame::{BURST, Frame, FrameBurst, Io};
+pub use image::{Image, ImageError, ImageParts};
+pub use isa::prefetch_octet as prefetch;
 #[cfg(all(target_arch = "x86_64", not(loom), not(miri)))]
 pub use isa::time_stamp;
-pub use isa::prefetch_octet as prefetch;
-pub use image::{Image, ImageError, ImageParts};
 pub use learner::{Learner, LearnerOptions, Released, Turn};
 pub use live::Live;
 pub use pipeline::{Worker, WorkerParts};
