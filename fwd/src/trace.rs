@@ -40,7 +40,7 @@ pub enum Step {
         /// The VID of that place, on a trunk.
         vid: Option<VlanId>,
         /// How many tags are taken off.
-        popped: u8,
+        popped: usize,
     },
     /// The source's entry is as it should be.
     SourceKnown {
@@ -115,7 +115,7 @@ pub fn what_if(image: &Image, interface: InterfaceId, frame: &[u8]) -> Trace {
     let here = image.interface(interface);
     let admission = admit(image, here, frame, true);
     let tagged = match admission {
-        Admission::Forward(parsed) => parsed.shape.tagged,
+        Admission::Forward(parsed) => parsed.shape.tagged(),
         Admission::Control(Control { tagged, .. }) | Admission::Drop { tagged, .. } => tagged,
     };
     steps.push(Step::Arrived { interface, port: here.port(tagged).0 });
@@ -156,7 +156,7 @@ fn forward(
 ) -> Result<Verdict, DropReason> {
     let (fid, member) = (parsed.class.word.fid(), parsed.class.word.member());
     let vid = VlanId::new(parsed.class.vid()).ok();
-    steps.push(Step::Classified { fid, member, vid, popped: parsed.shape.pop / 4 });
+    steps.push(Step::Classified { fid, member, vid, popped: parsed.shape.pop() / 4 });
     let station = MacAddr::from_u64(parsed.src);
     let hit = image.mac.find(Scalar, image.mac.hash(fid, parsed.src));
     steps.push(match judge(image, here, parsed, hit.as_ref()) {
@@ -171,12 +171,12 @@ fn forward(
     } else {
         destination(Scalar, image, parsed, image.mac.hash(fid, parsed.dst))
     };
-    let one = |to: &MemberImage| copy(frame, parsed.shape.pop.into(), parsed.shape.tci, to);
+    let one = |to: &MemberImage| copy(frame, parsed.shape.pop(), parsed.shape.tci(), to);
     match found {
         Destination::Drop(reason) => Err(reason),
         Destination::Member(index) => {
             let to = image.members.get(index).unwrap_or(&MemberImage::UNUSED);
-            steps.push(Step::DestinationKnown { port: to.port, interface: to.interface() });
+            steps.push(Step::DestinationKnown { port: to.port(), interface: to.interface() });
             Ok(Verdict::Send(vec![one(to)]))
         }
         Destination::Unknown => {
@@ -196,7 +196,7 @@ fn copy(frame: &[u8], pop: usize, tci: u16, to: &MemberImage) -> Copy {
     } else {
         Err(DropReason::NoBuffer)
     };
-    Copy { interface: to.interface(), port: to.port, frame }
+    Copy { interface: to.interface(), port: to.port(), frame }
 }
 
 impl fmt::Display for Step {

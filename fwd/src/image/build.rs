@@ -261,7 +261,8 @@ impl Builder<'_> {
             return Ok(ClassEntry::without(word));
         };
         let member = self.members.get(fid.members.index(word.member()));
-        let MemberImage { vid_counter, group, .. } = *member.unwrap_or(&MemberImage::UNUSED);
+        let member = member.unwrap_or(&MemberImage::UNUSED);
+        let (vid_counter, group) = (member.vid_counter(), member.group);
         Ok(ClassEntry { word, members: fid.members, vid_counter, group })
     }
 
@@ -316,9 +317,9 @@ impl Builder<'_> {
         for vid in &relay.vids {
             vids[usize::from(vid.get() / 64) & 63] |= 1 << (vid.get() % 64);
         }
-        let mut to = MemberImage::new(relay.interface, facts.slot, Push::NONE);
-        to.mtu = self.tables.interfaces[relay.interface.index()].mtu;
-        to.vid_counter = facts.vid_base;
+        let mtu = self.tables.interfaces[relay.interface.index()].mtu;
+        let count_for = (facts.slot, facts.vid_base);
+        let to = MemberImage::new((relay.interface, mtu), count_for, Push::NONE, 0);
         Ok(RelayImage { to, vids })
     }
 
@@ -358,11 +359,10 @@ impl Builder<'_> {
                         PushTags::One(tpid, vid) => Push::one(tpid, vid),
                         PushTags::Two(tpid, outer, inner) => Push::two(tpid, outer, inner),
                     };
-                    let mut image = MemberImage::new(interface, facts.slot, push);
-                    image.group = member.split_horizon;
-                    image.mtu = self.tables.interfaces[interface.index()].mtu;
-                    image.vid_counter = vid.map_or(0, |vid| facts.vid_base | u32::from(vid.get()));
-                    image
+                    let mtu = self.tables.interfaces[interface.index()].mtu;
+                    let vid_counter = vid.map_or(0, |vid| facts.vid_base | u32::from(vid.get()));
+                    let count_for = (facts.slot, vid_counter);
+                    MemberImage::new((interface, mtu), count_for, push, member.split_horizon)
                 }
             };
             self.members.push(image);

@@ -197,7 +197,7 @@ impl Image {
         }
         let members = self.fid(word.fid()).members;
         let member = self.member(members, word.member()).unwrap_or(&MemberImage::UNUSED);
-        ClassEntry { word, members, vid_counter: member.vid_counter, group: member.group }
+        ClassEntry { word, members, vid_counter: member.vid_counter(), group: member.group }
     }
 
     /// The members that a frame is flooded to: the flood list of its domain without the member that it
@@ -226,14 +226,14 @@ impl Image {
 
     /// The port that a member of a learning domain is counted for; `None` if it is retired.
     pub fn port_of(&self, fid: Fid, member: MemberId) -> Option<PortSlot> {
-        self.member(self.fid(fid).members, member).map(|member| member.port)
+        self.member(self.fid(fid).members, member).map(MemberImage::port)
     }
 
     /// The members of a learning domain that are in use, with the ports that they count for.
     pub fn members(&self, fid: Fid) -> impl Iterator<Item = (MemberId, PortSlot)> {
         let members = self.fid(fid).members;
         members.numbers().filter_map(move |number| {
-            self.member(members, number).map(|member| (number, member.port))
+            self.member(members, number).map(|member| (number, member.port()))
         })
     }
 

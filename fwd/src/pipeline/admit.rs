@@ -23,27 +23,48 @@ pub(crate) struct Parsed {
     pub(crate) shape: Shape,
 }
 
-/// How a frame came in, beside its addresses and its class.
+/// How a frame came in, beside its addresses and its class, in one word:
+/// `octets:32 | TCI:16 | octets of tags that are taken off:8 | tagged:8`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(align(8))]
-pub(crate) struct Shape {
+#[repr(transparent)]
+pub(crate) struct Shape(u64);
+
+impl Shape {
+    /// `pop` is 0, 4 or 8; of `tci` only PCP and DEI are used. A `tagged` frame counts for the
+    /// interface's tagged port.
+    #[inline]
+    pub(crate) const fn new(octets: usize, tci: u16, pop: u8, tagged: bool) -> Self {
+        // A frame of 4 GiB does not fit a buffer.
+        Self((octets as u64) << 32 | (tci as u64) << 16 | (pop as u64) << 8 | tagged as u64)
+    }
+
     /// Octets of the frame.
-    pub(crate) octets: u32,
-    /// PCP and DEI (its other bits are not used) of the tag that is taken off; 0 without.
-    pub(crate) tci: u16,
+    #[inline]
+    pub(crate) const fn octets(self) -> u64 {
+        self.0 >> 32
+    }
+
+    /// The tag whose PCP and DEI the frame keeps; 0 without.
+    #[inline]
+    pub(crate) const fn tci(self) -> u16 {
+        (self.0 >> 16 & 0xffff) as u16
+    }
+
     /// Octets of tags that are taken off: 0, 4 or 8.
-    pub(crate) pop: u8,
+    #[inline]
+    pub(crate) const fn pop(self) -> usize {
+        (self.0 >> 8 & 0xff) as usize
+    }
+
     /// It counts for the interface's tagged port.
-    pub(crate) tagged: bool,
+    #[inline]
+    pub(crate) const fn tagged(self) -> bool {
+        self.0 & 1 != 0
+    }
 }
 
 impl Parsed {
-    pub(crate) const NONE: Self = Self {
-        dst: 0,
-        src: 0,
-        class: ClassEntry::NONE,
-        shape: Shape { octets: 0, tci: 0, pop: 0, tagged: false },
-    };
+    pub(crate) const NONE: Self = Self { dst: 0, src: 0, class: ClassEntry::NONE, shape: Shape(0) };
 
     /// The destination is a group address.
     #[inline]
@@ -102,12 +123,7 @@ pub(crate) fn admit(
             dst: header.destination.to_u64(),
             src: header.source.to_u64(),
             class: class.entry,
-            shape: Shape {
-                octets: u32::try_from(frame.len()).unwrap_or(u32::MAX),
-                tci: class.tci,
-                pop: class.pop,
-                tagged,
-            },
+            shape: Shape::new(frame.len(), class.tci, class.pop, tagged),
         }),
         Err(reason) => drop(reason, tagged),
     }

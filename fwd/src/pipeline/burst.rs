@@ -8,7 +8,7 @@ use super::admit::{Admission, Control, Parsed, Shape, admit};
 use super::control::Punt;
 use super::egress::{Egress, Ingress};
 use super::lookup::{self, Destination, Reporter};
-use super::parse::parse;
+use super::parse::{Common, parse};
 use crate::frame::{BURST, Frame, FrameBurst, Io};
 use crate::image::{ClassEntry, Image, InterfaceImage, MemberImage};
 use crate::mac::{Burst, Hashed, Kernel};
@@ -81,12 +81,12 @@ impl Scratch {
 
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled for each instruction set with the burst")]
-    fn put(&mut self, index: usize, parsed: Parsed) {
-        let fid = u64::from(parsed.class.word.fid().0) << FID_SHIFT;
-        self.source_keys[index] = fid | parsed.src;
-        self.destination_keys[index] = fid | parsed.dst;
-        self.classes[index] = parsed.class;
-        self.shapes[index] = parsed.shape;
+    fn put(&mut self, index: usize, common: &Common<'_>) {
+        let fid = u64::from(common.class.word.fid().0) << FID_SHIFT;
+        self.source_keys[index] = fid | common.src;
+        self.destination_keys[index] = fid | common.dst;
+        self.classes[index] = *common.class;
+        self.shapes[index] = common.shape;
     }
 
     #[inline(always)]
@@ -100,10 +100,9 @@ impl Scratch {
         }
     }
 
-    /// Notes how the slow way of admission ended. True: the frame counts for the tagged port.
-    fn put_other(&mut self, index: usize, admission: Admission) -> bool {
-        let nothing =
-            |tagged| Parsed { shape: Shape { tagged, ..Shape::default() }, ..Parsed::NONE };
+    /// Notes how the slow way of admission of a frame of `octets` ended.
+    fn put_other(&mut self, index: usize, octets: usize, admission: Admission) {
+        let nothing = |tagged| Parsed { shape: Shape::new(octets, 0, 0, tagged), ..Parsed::NONE };
         let parsed = match admission {
             Admission::Forward(parsed) => parsed,
             Admission::Drop { reason, tagged } => {
@@ -115,8 +114,8 @@ impl Scratch {
                 nothing(control.tagged)
             }
         };
-        self.put(index, parsed);
-        parsed.shape.tagged
+        let Parsed { dst, src, class, shape } = parsed;
+        self.put(index, &Common { dst, src, class: &class, shape });
     }
 
     /// Moves everything after `index` one place forward: that frame has left the burst.
@@ -175,7 +174,7 @@ impl<I: Io> Burst for Job<'_, I> {
                 let to = image.members.get(fate.0 as usize).unwrap_or(&MemberImage::UNUSED);
                 egress.forward(io, frame, shape, to, &ingress);
             } else if let Some(reason) = fate.reason() {
-                egress.drop(io, frame, reason, ingress.origin(shape.tagged));
+                egress.drop(io, frame, reason, ingress.origin(shape.tagged()));
             } else {
                 egress.flood(io, image, frame, &scratch.get(index), &ingress);
             }
@@ -220,25 +219,20 @@ fn classify<F: Frame>(
         frame.prefetch();
     }
     scratch.fates = [Fate::FLOOD; BURST];
-    // Of all frames, and of the tagged ones among them.
-    let (mut octets, mut tagged, mut tagged_octets) = (0, 0, 0);
+    scratch.shapes = [Shape::default(); BURST];
     for (index, frame) in frames.iter().enumerate().take(BURST) {
         if let Some(next) = frames.get(index + PREFETCH_AHEAD) {
             next.prefetch();
         }
-        let bytes = frame.bytes();
-        let length = bytes.len() as u64;
-        let is_tagged = match parse(interface, bytes) {
-            Some(parsed) if frame.is_contiguous() => {
-                scratch.put(index, parsed);
-                parsed.shape.tagged
-            }
+        match parse(interface, frame.bytes()) {
+            Some(common) if frame.is_contiguous() => scratch.put(index, &common),
             _ => special(image, interface, frame, scratch, index),
-        };
-        octets += length;
-        tagged += u64::from(is_tagged);
-        tagged_octets += length * u64::from(is_tagged);
+        }
     }
+    let of_tagged = |shape: &Shape| if shape.tagged() { u64::MAX } else { 0 };
+    let octets: u64 = scratch.shapes.iter().map(|shape| shape.octets()).sum();
+    let tagged: u64 = scratch.shapes.iter().map(|shape| of_tagged(shape) & 1).sum();
+    let tagged_octets = scratch.shapes.iter().map(|shape| of_tagged(shape) & shape.octets()).sum();
     let untagged = frames.len() as u64 - tagged;
     if untagged > 0 {
         egress.counters.received(interface.untagged_port, untagged, octets - tagged_octets);
@@ -256,8 +250,9 @@ fn special<F: Frame>(
     frame: &F,
     scratch: &mut Scratch,
     index: usize,
-) -> bool {
-    scratch.put_other(index, admit(image, interface, frame.bytes(), frame.is_contiguous()))
+) {
+    let admission = admit(image, interface, frame.bytes(), frame.is_contiguous());
+    scratch.put_other(index, frame.octets(), admission);
 }
 
 /// Stage 3: both keys of all frames, and their buckets on the way. (A frame that is dropped costs a
@@ -302,10 +297,10 @@ impl<F: Frame> Lookup<'_, F> {
         (source, destination): (Hashed, Hashed),
     ) -> Fate {
         if parsed.class.vid_counter != 0 {
-            let octets = u64::from(parsed.shape.octets);
+            let octets = parsed.shape.octets();
             self.egress.counters.received_vid(parsed.class.vid_counter, 1, octets);
         }
-        if parsed.is_group() && self.interface.storm(parsed.shape.tagged) != 0 {
+        if parsed.is_group() && self.interface.storm(parsed.shape.tagged()) != 0 {
             let (kind, reason) = if parsed.is_broadcast() {
                 (StormKind::Broadcast, DropReason::StormBroadcast)
             } else {
@@ -339,7 +334,7 @@ impl<F: Frame> Lookup<'_, F> {
             Destination::Member(member) => Fate::send(member),
             Destination::Drop(reason) => Fate::drop(reason),
             Destination::Unknown => {
-                let limited = self.interface.storm(parsed.shape.tagged) != 0;
+                let limited = self.interface.storm(parsed.shape.tagged()) != 0;
                 if limited && !self.admit(parsed, StormKind::UnknownUnicast) {
                     return Fate::drop(DropReason::StormUnknown);
                 }
@@ -350,7 +345,7 @@ impl<F: Frame> Lookup<'_, F> {
 
     #[inline(never)]
     fn admit(&mut self, parsed: &Parsed, kind: StormKind) -> bool {
-        let index = self.interface.storm(parsed.shape.tagged);
+        let index = self.interface.storm(parsed.shape.tagged());
         self.storm.admit(&self.image.storms, index, kind, parsed.class.vid(), self.now)
     }
 }

@@ -24,8 +24,7 @@ impl Note {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "a few instructions")]
     fn new(to: &MemberImage, octets: u16) -> Self {
-        let counters = u64::from(to.port.0) << 32 | u64::from(to.vid_counter);
-        Self(u64::from(octets) << 48 | counters)
+        Self(u64::from(octets) << 48 | to.counters())
     }
 
     /// Everything but the length.
@@ -98,7 +97,7 @@ impl Ingress {
 impl Origin {
     /// A frame that ends on its way out counts for where it should have left.
     fn at(self, to: &MemberImage) -> Self {
-        Self { port: to.port, interface: to.interface(), ..self }
+        Self { port: to.port(), interface: to.interface(), ..self }
     }
 }
 
@@ -141,13 +140,13 @@ impl<F: Frame> Egress<F> {
         to: &MemberImage,
         ingress: &Ingress,
     ) {
-        let pop = usize::from(shape.pop);
+        let pop = shape.pop();
         if !fits(&frame, pop, to) {
-            let origin = ingress.origin(shape.tagged).at(to);
+            let origin = ingress.origin(shape.tagged()).at(to);
             return self.drop(io, frame, DropReason::MtuExceeded, origin);
         }
-        if !rewrite(&mut frame, pop, shape.tci, to) {
-            return self.drop(io, frame, DropReason::NoBuffer, ingress.origin(shape.tagged));
+        if !rewrite(&mut frame, pop, shape.tci(), to) {
+            return self.drop(io, frame, DropReason::NoBuffer, ingress.origin(shape.tagged()));
         }
         let note = Note::new(to, octets(&frame));
         self.queue(io, frame, note, to.interface(), ingress.now);
@@ -213,7 +212,7 @@ impl<F: Frame> Egress<F> {
         (to, vid): (&MemberImage, u16),
         now: u64,
     ) {
-        let (interface, port) = (to.interface(), to.port);
+        let (interface, port) = (to.interface(), to.port());
         // The counter of a relay is that of VID 0.
         let Note(note) = Note::new(to, octets(&frame));
         let note = Note(note | u64::from(vid & 0xfff));
@@ -246,7 +245,7 @@ impl<F: Frame> Egress<F> {
         let shape = parsed.shape;
         let targets = match image.flood(parsed) {
             Ok(targets) => targets,
-            Err(reason) => return self.drop(io, frame, reason, ingress.origin(shape.tagged)),
+            Err(reason) => return self.drop(io, frame, reason, ingress.origin(shape.tagged())),
         };
         let mut pending: Option<&MemberImage> = None;
         for member in targets {
@@ -268,8 +267,8 @@ impl<F: Frame> Egress<F> {
         ingress: &Ingress,
     ) {
         self.counters.copied(1);
-        let origin = ingress.origin(shape.tagged);
-        if !fits(frame, usize::from(shape.pop), to) {
+        let origin = ingress.origin(shape.tagged());
+        if !fits(frame, shape.pop(), to) {
             return self.count_drop(frame, DropReason::MtuExceeded, origin.at(to));
         }
         match io.copy(frame) {

@@ -145,7 +145,7 @@ impl<F: Frame> Worker<F> {
         frame: F,
     ) {
         self.egress.counters.originated();
-        let to = MemberImage::new(interface, port, Push::NONE);
+        let to = MemberImage::new((interface, u16::MAX), (port, 0), Push::NONE, 0);
         self.egress.ahead(io, frame, (&to, 0), self.now);
     }
 

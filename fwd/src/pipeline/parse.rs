@@ -1,7 +1,7 @@
 //! The short cut through admission for the common frame.
 
-use super::admit::{Parsed, Shape};
-use crate::image::InterfaceImage;
+use super::admit::Shape;
+use crate::image::{ClassEntry, InterfaceImage};
 
 /// Octets that hold both addresses, two tags and the type behind them: a frame this long has no
 /// truncated tag stack.
@@ -10,11 +10,18 @@ const HEAD: usize = 22;
 /// Prefixes (first three octets) of all reserved destinations.
 const RESERVED_PREFIXES: [u64; 3] = [0x01_80c2, 0x01_000c, 0x00_e02b];
 
-/// What [`super::admit::admit`] would say of a frame that is to be forwarded and of which nothing is
-/// special; `None` if that has to look at it.
+/// A frame that is to be forwarded and of which nothing is special.
+pub(super) struct Common<'i> {
+    pub(super) dst: u64,
+    pub(super) src: u64,
+    pub(super) class: &'i ClassEntry,
+    pub(super) shape: Shape,
+}
+
+/// What [`super::admit::admit`] would say of a common frame; `None` if that has to look at it.
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "compiled for each instruction set with the burst")]
-pub(crate) fn parse(interface: &InterfaceImage, frame: &[u8]) -> Option<Parsed> {
+pub(super) fn parse<'i>(interface: &'i InterfaceImage, frame: &[u8]) -> Option<Common<'i>> {
     let head: &[u8; HEAD] = frame.first_chunk()?;
     // Three overlapping loads: destination and more, source with the type, type with the tag.
     let dst = u64::from_be_bytes(*head.first_chunk()?) >> 16;
@@ -22,23 +29,21 @@ pub(crate) fn parse(interface: &InterfaceImage, frame: &[u8]) -> Option<Parsed> 
     let tag = u32::from_be_bytes(*head[12..].first_chunk()?);
     let src = word >> 16;
     let ether_type = tag >> 16;
-    let octets = u32::try_from(frame.len()).unwrap_or(u32::MAX);
     let prefix = dst >> 24;
     // They all begin with 00 or 01, few others do.
     let reserved = prefix >> 16 <= 1 && RESERVED_PREFIXES.contains(&prefix);
     if reserved || src >> 40 & 1 != 0 || src == 0 {
         return None;
     }
-    let parsed = if ether_type == interface.tpid {
+    let (class, shape) = if ether_type == interface.tpid {
         #[expect(clippy::cast_possible_truncation, reason = "the lower half")]
         let tci = tag as u16;
-        let class = interface.classes[usize::from(tci & 0xfff)];
-        Parsed { dst, src, class, shape: Shape { octets, tci, pop: 4, tagged: true } }
+        let class = &interface.classes[usize::from(tci & 0xfff)];
+        (class, Shape::new(frame.len(), tci, 4, true))
     } else if matches!(ether_type, 0x8100 | 0x88a8) {
         return None;
     } else {
-        let shape = Shape { octets, tci: 0, pop: 0, tagged: false };
-        Parsed { dst, src, class: interface.untagged, shape }
+        (&interface.untagged, Shape::new(frame.len(), 0, 0, false))
     };
-    parsed.class.word.is_forward().then_some(parsed)
+    class.word.is_forward().then_some(Common { dst, src, class, shape })
 }

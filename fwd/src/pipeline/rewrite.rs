@@ -12,7 +12,7 @@ use crate::image::MemberImage;
 pub(crate) fn fits<F: Frame>(frame: &F, pop: usize, to: &MemberImage) -> bool {
     let after = frame.octets() + to.push.count() * TAG_LEN - pop;
     // Tags do not count, so a frame that fits with them needs no closer look.
-    after <= usize::from(to.mtu) + HEADER_LEN || fits_without_tags(frame.bytes(), pop, after, to)
+    after <= to.mtu() + HEADER_LEN || fits_without_tags(frame.bytes(), pop, after, to)
 }
 
 #[inline(never)]
@@ -23,7 +23,7 @@ fn fits_without_tags(frame: &[u8], pop: usize, after: usize, to: &MemberImage) -
         .take_while(|at| matches!(frame.get(*at..at + 2), Some([0x81, 0x00] | [0x88, 0xa8])))
         .count();
     let tags = (to.push.count() + kept).min(MAX_TAGS);
-    after <= usize::from(to.mtu) + HEADER_LEN + tags * TAG_LEN
+    after <= to.mtu() + HEADER_LEN + tags * TAG_LEN
 }
 
 /// Replaces `pop` octets of tags by those of `to`, with PCP and DEI from `tci`, and pads a frame
