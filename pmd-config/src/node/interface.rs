@@ -254,8 +254,8 @@ impl Claims {
     }
 }
 
-/// The largest MTU: jumbo frames as every card here supports them.
-const MAX_MTU: u32 = 9216;
+/// The largest MTU (forwarding rules, section 4). A card that takes less says so at bring-up.
+const MAX_MTU: u32 = 9600;
 /// The smallest MTU that carries IPv4 (RFC 791).
 const MIN_MTU: u32 = 68;
 const DEFAULT_MTU: u16 = 1500;

@@ -124,7 +124,7 @@ fn all_errors_of_a_file_are_reported_at_once_in_its_order() {
         &[
             "1:10 memory: \"512\" has no unit: write \"512MiB\" or \"512GiB\"; write \"auto\", or an amount such as \"512MiB\"",
             "3:8 interfaces.a: unknown kind \"tpa\"; did you mean \"tap\"?",
-            "5:7 interfaces.b.mtu: 9 is out of range; write a whole number from 68 to 9216",
+            "5:7 interfaces.b.mtu: 9 is out of range; write a whole number from 68 to 9600",
         ],
     );
 }
@@ -290,12 +290,12 @@ fn what_a_kind_is_told_must_make_sense() {
         ("kind = \"memif\"\nsocket = \"/m\"\nid = -1", "4:6 interfaces.p1.id: -1 is out of range; write a whole number from 0 to 4294967295".to_owned()),
         ("kind = \"memif\"\nsocket = \"m\"", "3:10 interfaces.p1.socket: \"m\" is not an absolute path; write an absolute path such as \"/run/sluice/memif.sock\"".to_owned()),
         ("kind = \"pcap\"\nrx = \"/a\"\ntx = \"/a\"", "4:6 interfaces.p1 reads and writes the same file /a; write tx to another file".to_owned()),
-        ("kind = \"null\"\nmtu = 65536", "3:7 interfaces.p1.mtu: 65536 is out of range; write a whole number from 68 to 9216".to_owned()),
+        ("kind = \"null\"\nmtu = 65536", "3:7 interfaces.p1.mtu: 65536 is out of range; write a whole number from 68 to 9600".to_owned()),
         (
             "kind = \"tap\"\nmtu = 1501",
             "3:7 interfaces.p1.mtu: 1501 is more than a tap carries; write 1500 or less, or use kind = \"af_packet\" on a veth".to_owned(),
         ),
-        ("kind = \"null\"\nmtu = \"1500\"", "3:7 interfaces.p1.mtu: expected a number, found text; write a whole number from 68 to 9216".to_owned()),
+        ("kind = \"null\"\nmtu = \"1500\"", "3:7 interfaces.p1.mtu: expected a number, found text; write a whole number from 68 to 9600".to_owned()),
     ] {
         refused(&format!("[interfaces.p1]\n{section}"), &[&expected]);
     }

@@ -235,7 +235,7 @@ fn a_host_without_interfaces_has_a_plan() {
 
 #[test]
 fn every_mtu_finds_room_as_the_drivers_ask_for_it() {
-    for mtu in 68..=9216 {
+    for mtu in 68..=9600 {
         let fake = idle(&"a".parse().unwrap(), 0);
         let interface = PlannedInterface { mtu, ..fake };
         let pools = memory::pools(&[interface], &[], Pages::Ordinary);
@@ -254,7 +254,7 @@ proptest! {
         nodes in 1u32..=2,
         isolated in 0u32..3,
         list in prop::option::of(prop::collection::btree_set(0u32..26, 1..5)),
-        mtus in prop::collection::vec((0usize..4, 68u16..=9216), 0..20),
+        mtus in prop::collection::vec((0usize..4, 68u16..=9600), 0..20),
         hugepages in prop::option::of(0u64..400),
     ) {
         let fake = FakeHost::bare();

@@ -206,7 +206,7 @@ fn two_workers_get_a_queue_each_where_the_driver_has_two() {
 fn thirty_two_interfaces_of_jumbo_frames_fit_the_memory_that_was_planned() {
     let folder = tempfile::tempdir().unwrap();
     let text = (0..32).fold(String::new(), |mut text, n| {
-        let _ = write!(text, "[interfaces.n{n}]\nkind = \"null\"\nmtu = 9216\n");
+        let _ = write!(text, "[interfaces.n{n}]\nkind = \"null\"\nmtu = 9600\n");
         text
     });
 

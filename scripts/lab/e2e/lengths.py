@@ -23,7 +23,7 @@ accessPorts:
   - {name: a1, bridge: web, host: gw-a, interface: a1}
 """
 GARBAGE = 3000
-JUMBO = 9216  # the largest MTU that a node file may set
+JUMBO = 9600  # the largest MTU that a node file may set
 
 
 def run(report):
