@@ -16,7 +16,7 @@ pub struct Manifest {
     pub cpu_flags: Vec<String>,
     /// Whether a hypervisor lies below.
     pub virtual_machine: bool,
-    /// Base page, in octets.
+    /// Page of ordinary memory, in octets; 0 if unknown.
     pub page_octets: u64,
     /// Transparent huge pages: the kernel's setting for ordinary memory.
     pub transparent_hugepages: String,
@@ -52,13 +52,20 @@ impl Manifest {
                 .map(ToString::to_string)
                 .collect(),
             virtual_machine: flags.contains(&"hypervisor"),
-            page_octets: 4096,
+            page_octets: page_octets(&fs::read_to_string("/proc/self/smaps").unwrap_or_default()),
             transparent_hugepages: hugepages.map(|text| chosen(&text)).unwrap_or_default(),
             revision: revision().unwrap_or_default(),
             profile: if cfg!(debug_assertions) { "debug" } else { "release" },
             load: load.split_whitespace().next().unwrap_or_default().to_owned(),
         }
     }
+}
+
+/// The page size of the first mapping in the text of `/proc/self/smaps`, which is in KiB.
+fn page_octets(smaps: &str) -> u64 {
+    let line = smaps.lines().find_map(|line| line.strip_prefix("KernelPageSize:"));
+    let kib = line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
+    kib.unwrap_or(0) * 1024
 }
 
 /// The word in brackets of `always [madvise] never`.
@@ -78,6 +85,12 @@ fn revision() -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_page_size_is_read_in_kib() {
+        assert_eq!(page_octets("Size: 4 kB\nKernelPageSize:       16 kB\n"), 16_384);
+        assert_eq!(page_octets(""), 0);
+    }
 
     #[test]
     fn the_chosen_hugepage_setting_is_the_one_in_brackets() {
