@@ -34,9 +34,9 @@ e2e *parts:
 bench *options:
     ./scripts/bench {{ options }}
 
-# The demo and the end-to-end tests over and over.
-soak minutes="10":
-    ./scripts/soak {{ minutes }}
+# The long runs: `just soak lab 30`, `just soak accounting`, `just soak oracle`, `just soak loom`.
+soak *options:
+    ./scripts/soak {{ options }}
 
 # Licences, duplicate and banned dependencies (needs cargo-deny).
 deny:
