@@ -4,7 +4,7 @@
 //! Start-up, and what the daemon does from then on:
 //!
 //! 1. [`Learner::new`], [`Image::build`] with [`Learner::image_parts`], [`Learner::install`], then
-//!    [`publication`](crate::publication) and the workers;
+//!    [`publication`](mod@crate::publication) and the workers;
 //! 2. [`Learner::turn`] as often as it likes, at least every 50 ms;
 //! 3. for a change: compile, build, **install, then publish**; then [`Learner::retire`] what the
 //!    compiler retired;

@@ -3,12 +3,12 @@
 //! A burst of frames from one interface goes through in stages, each a loop over the burst, so that
 //! cache misses of different frames overlap and the instructions of a stage stay hot:
 //!
-//! 1. parse and classify ([`parse`], [`admit`]) with the frames' first lines prefetched ahead;
+//! 1. parse and classify ([`parse`], [`admit`](mod@admit)) with the frames' first lines prefetched ahead;
 //! 2. control frames leave the burst, ahead of data ([`control`]);
 //! 3. both keys of every frame are hashed and their buckets prefetched;
 //! 4. in the order of arrival: storm control, source check ([`lookup`]), destination. A station that
 //!    moved is found at its new place by the very next frame;
-//! 5. rewrite and transmit bins ([`egress`], [`rewrite`]); flooded frames are copied here.
+//! 5. rewrite and transmit bins ([`egress`], [`rewrite`](mod@rewrite)); flooded frames are copied here.
 //!
 //! **Architecture invariant:** nothing here allocates, locks, makes a system call, logs, panics or
 //! calls through `dyn`, and time is an argument.
