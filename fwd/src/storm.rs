@@ -23,7 +23,7 @@ pub(crate) enum StormKind {
 const KINDS: usize = 3;
 
 /// A rate in bucket units.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Rate {
     /// Credits per tick; 0 is no limit.
     gain: u64,
@@ -100,12 +100,33 @@ impl Bucket {
     }
 }
 
-/// The buckets of one port.
+/// The buckets of one port, and the rates that they were filled at.
 #[derive(Debug, Default)]
 struct PortBuckets {
+    rates: [[Rate; KINDS]; 2],
     whole: [Bucket; KINDS],
     /// 4096, or none if the port has no limit per VID.
     per_vid: Box<[[Bucket; KINDS]]>,
+}
+
+impl PortBuckets {
+    fn adopt(&mut self, old: &mut Self) {
+        let [whole, per_vid] = [0, 1].map(|scope: usize| {
+            std::array::from_fn::<_, KINDS, _>(|kind| {
+                self.rates[scope][kind] == old.rates[scope][kind]
+            })
+        });
+        for (kind, _) in whole.iter().enumerate().filter(|(_, same)| **same) {
+            self.whole[kind] = old.whole[kind];
+        }
+        if self.per_vid.is_empty() || old.per_vid.is_empty() {
+            return;
+        }
+        std::mem::swap(&mut self.per_vid, &mut old.per_vid);
+        for (kind, _) in per_vid.iter().enumerate().filter(|(_, same)| !**same) {
+            self.per_vid.iter_mut().for_each(|buckets| buckets[kind] = Bucket::default());
+        }
+    }
 }
 
 /// The buckets of all ports of an image that have limits; index as in the image's storms.
@@ -120,6 +141,7 @@ impl StormBuckets {
     /// Full buckets for these limits. Allocates: for the control side.
     pub(crate) fn new(storms: &[StormImage]) -> Self {
         let port = |storm: &StormImage| PortBuckets {
+            rates: [storm.whole, storm.per_vid],
             whole: Default::default(),
             per_vid: if storm.has_per_vid() { vec![Default::default(); 4096] } else { Vec::new() }
                 .into(),
@@ -129,8 +151,9 @@ impl StormBuckets {
         Self { ports: storms.iter().map(port).collect(), order: order.into() }
     }
 
-    /// Continues with the buckets of `old` for every port that both have, so that a change of the
-    /// configuration does not fill them. No allocation; the time is that of one pass over the ports.
+    /// Continues with the buckets of `old` for every port and rate that both have, so that a change
+    /// of something else does not fill them; a bucket whose rate changed starts full. No allocation;
+    /// one pass over the ports, and over the VIDs of a port whose rate per VID changed.
     pub(crate) fn adopt(&mut self, old: &mut Self) {
         let mut before = old.order.iter().peekable();
         for (port, index) in &self.order {
@@ -139,10 +162,7 @@ impl StormBuckets {
             let pair =
                 (self.ports.get_mut(usize::from(*index)), old.ports.get_mut(usize::from(*other)));
             if let (Some(new), Some(old)) = pair {
-                new.whole = old.whole;
-                if !new.per_vid.is_empty() && !old.per_vid.is_empty() {
-                    std::mem::swap(&mut new.per_vid, &mut old.per_vid);
-                }
+                new.adopt(old);
             }
         }
     }
@@ -253,5 +273,20 @@ mod tests {
         assert_eq!(left(&mut new, 0), 2);
         assert_eq!(left(&mut new, 1), 5);
         assert_eq!(left(&mut new, 2), 5);
+    }
+
+    #[test]
+    fn a_bucket_whose_rate_changed_starts_full_and_the_others_go_on() {
+        let port = |per_vid| [StormImage::new(PortSlot(1), &limit(1, 20), &per_vid, HZ)];
+        let before = port(limit(1, 3));
+        let mut old = StormBuckets::new(&before);
+        assert_eq!(admitted(&before, &mut old, 7, 0), 3);
+        let after = port(limit(1, 4));
+        let mut new = StormBuckets::new(&after);
+        new.adopt(&mut old);
+        assert_eq!(admitted(&after, &mut new, 7, 0), 4, "the VID's bucket is new");
+        assert_eq!(admitted(&after, &mut new, 8, 0) + admitted(&after, &mut new, 9, 0), 8);
+        let port_left: usize = (10..20).map(|vid| admitted(&after, &mut new, vid, 0)).sum();
+        assert_eq!(port_left, 20 - 3 - 4 - 8, "the port's goes on");
     }
 }

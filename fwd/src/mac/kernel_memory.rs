@@ -1,16 +1,16 @@
-//! The memory of a table: zeroed lines, aligned so that the kernel can back them with huge pages.
-#![allow(unsafe_code, reason = "aligned, lazily zeroed memory and the index by mask need it")]
+//! The memory of a table: zero lines, aligned so that the kernel can back them with huge pages.
+//! Random lookups in 4-KiB pages walk the page table once per lookup; in 2-MiB pages hardly ever.
+#![allow(unsafe_code, reason = "pages straight from the kernel and the index by mask need it")]
 
+#[cfg(not(any(loom, miri)))]
+pub(super) use mapped::Buckets;
 #[cfg(any(loom, miri))]
 pub(super) use plain::Buckets;
-#[cfg(not(any(loom, miri)))]
-pub(super) use zeroed::Buckets;
 
 /// How the memory was got; the other form is for tools that watch every access.
 #[cfg(not(any(loom, miri)))]
-mod zeroed {
-    use std::alloc::{Layout, alloc_zeroed, dealloc};
-    use std::ptr::NonNull;
+mod mapped {
+    use std::ptr::{self, NonNull};
 
     use super::super::bucket::Bucket;
 
@@ -22,7 +22,9 @@ mod zeroed {
         first: NonNull<Bucket>,
         /// The number of buckets minus one: all ones.
         mask: u64,
-        layout: Layout,
+        /// The whole mapping, which is longer than the buckets: they begin at a huge page.
+        mapping: NonNull<libc::c_void>,
+        octets: usize,
     }
 
     // SAFETY: a `Buckets` owns its memory like a box of a slice, and a bucket is made of atomics.
@@ -32,16 +34,29 @@ mod zeroed {
 
     impl Buckets {
         /// 2^`log2` empty buckets, or `None` if there is no memory for them.
+        ///
+        /// Fresh pages of the kernel are zero and are given on first touch, so this takes no time,
+        /// and they are huge if the advice comes before the touch: an allocator that zeroes by
+        /// writing would have touched them all.
         pub(in super::super) fn new(log2: u32) -> Option<Self> {
-            let layout = Layout::array::<Bucket>(1_usize.checked_shl(log2)?).ok()?;
-            let layout = layout.align_to(HUGE_PAGE).ok()?.pad_to_align();
-            // SAFETY: the layout's size is not zero.
-            let memory = unsafe { alloc_zeroed(layout) };
-            advise_huge_pages(memory, layout.size());
+            let length = size_of::<Bucket>().checked_mul(1_usize.checked_shl(log2)?)?;
+            let octets = length.checked_add(HUGE_PAGE)?;
+            let access = libc::PROT_READ | libc::PROT_WRITE;
+            let kind = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+            // SAFETY: an anonymous mapping at a place of the kernel's choice touches nothing of ours.
+            let start = unsafe { libc::mmap(ptr::null_mut(), octets, access, kind, -1, 0) };
+            if start == libc::MAP_FAILED {
+                return None;
+            }
+            let mapping = NonNull::new(start)?;
+            let slack = start.align_offset(HUGE_PAGE).min(HUGE_PAGE);
+            let memory = start.wrapping_byte_add(slack);
+            // SAFETY: `length` octets from here lie in the mapping, which has a huge page to spare.
+            // The advice changes no content; if the kernel refuses, the pages stay small.
+            unsafe { libc::madvise(memory, length, libc::MADV_HUGEPAGE) };
             // All-zero bytes are valid buckets: eight atomic integers of value 0.
-            #[expect(clippy::cast_ptr_alignment, reason = "the layout is aligned to 2 MiB")]
             let first = NonNull::new(memory.cast::<Bucket>())?;
-            Some(Self { first, mask: (1 << log2) - 1, layout })
+            Some(Self { first, mask: (1 << log2) - 1, mapping, octets })
         }
 
         /// The bucket in the low bits of `index`.
@@ -50,7 +65,7 @@ mod zeroed {
         pub(in super::super) fn get(&self, index: u64) -> &Bucket {
             #[expect(clippy::cast_possible_truncation, reason = "masked to the bucket count")]
             let index = (index & self.mask) as usize;
-            // SAFETY: index <= mask, and mask + 1 buckets were allocated.
+            // SAFETY: index <= mask, and mask + 1 buckets were mapped.
             let bucket = unsafe { self.first.add(index) };
             // SAFETY: in bounds and initialised (see `new`); only ever accessed through shared
             // references to atomics while `self` lives.
@@ -60,23 +75,11 @@ mod zeroed {
 
     impl Drop for Buckets {
         fn drop(&mut self) {
-            // SAFETY: allocated in `new` with this layout; buckets have no destructor.
-            unsafe { dealloc(self.first.as_ptr().cast(), self.layout) }
+            // SAFETY: mapped in `new` with this length; buckets have no destructor, and nobody
+            // borrows them any more.
+            unsafe { libc::munmap(self.mapping.as_ptr(), self.octets) };
         }
     }
-
-    /// Random lookups in 4-KiB pages walk the page table once per lookup; in 2-MiB pages hardly ever.
-    #[cfg(target_os = "linux")]
-    fn advise_huge_pages(memory: *mut u8, length: usize) {
-        if !memory.is_null() {
-            // SAFETY: the range is ours, page-aligned, and the advice changes no content. If the
-            // kernel refuses, the pages stay small.
-            unsafe { libc::madvise(memory.cast(), length, libc::MADV_HUGEPAGE) };
-        }
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn advise_huge_pages(_memory: *mut u8, _length: usize) {}
 }
 
 #[cfg(any(loom, miri))]
