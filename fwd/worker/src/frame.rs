@@ -15,10 +15,10 @@ impl From<Mbuf> for MbufFrame {
     }
 }
 
-impl AsRef<Mbuf> for MbufFrame {
+impl From<MbufFrame> for Mbuf {
     #[inline]
-    fn as_ref(&self) -> &Mbuf {
-        &self.0
+    fn from(frame: MbufFrame) -> Self {
+        frame.0
     }
 }
 

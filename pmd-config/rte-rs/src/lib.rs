@@ -65,6 +65,9 @@ mod assertions {
     assert_not_impl_any!(TxQueue: Sync, Clone);
     assert_impl_all!(Mbuf: Send);
     assert_not_impl_any!(Mbuf: Clone);
+    // Only an owned buffer can be sent or given back: see `TxQueue::transmit` and `free_bulk`.
+    assert_not_impl_any!(&'static Mbuf: Into<Mbuf>);
+    assert_not_impl_any!(std::sync::Arc<Mbuf>: Into<Mbuf>);
     assert_not_impl_any!(LcoreThread: Send, Sync, Clone);
     const _: () = assert!(size_of::<Option<Mbuf>>() == size_of::<usize>());
 }

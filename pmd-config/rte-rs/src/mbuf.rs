@@ -32,6 +32,14 @@ impl Mbuf {
         Self(raw)
     }
 
+    /// Gives up ownership of the buffer: whoever gets the pointer has to free it.
+    #[inline]
+    pub(crate) const fn into_raw(self) -> *mut rte_mbuf {
+        let raw = self.as_raw();
+        std::mem::forget(self);
+        raw
+    }
+
     /// The buffer, still owned.
     #[inline]
     pub(crate) const fn as_raw(&self) -> *mut rte_mbuf {
@@ -192,13 +200,6 @@ impl Mbuf {
     }
 }
 
-impl AsRef<Self> for Mbuf {
-    #[inline]
-    fn as_ref(&self) -> &Self {
-        self
-    }
-}
-
 impl Drop for Mbuf {
     fn drop(&mut self) {
         let mut raw = self.as_raw();
@@ -208,16 +209,18 @@ impl Drop for Mbuf {
 }
 
 /// Gives a burst back to the pools its buffers came from, with one call.
+///
+/// `F` is [`Mbuf`] or a type around one that can be taken apart: a reference cannot, so no buffer is
+/// given back twice.
 #[inline]
-pub fn free_bulk<F: AsRef<Mbuf>, const N: usize>(burst: &mut ArrayVec<F, N>) {
+pub fn free_bulk<F: Into<Mbuf>, const N: usize>(burst: &mut ArrayVec<F, N>) {
     if burst.is_empty() {
         return;
     }
-    let mut raw: ArrayVec<*mut rte_mbuf, N> = burst.iter().map(|f| f.as_ref().as_raw()).collect();
-    // The buffers now belong to the call below.
-    burst.drain(..).for_each(std::mem::forget);
+    let mut raw: ArrayVec<*mut rte_mbuf, N> =
+        burst.drain(..).map(|frame| frame.into().into_raw()).collect();
     #[expect(clippy::cast_possible_truncation, reason = "N is a burst, far below 2^32")]
     let count = raw.len() as u32;
-    // SAFETY: `raw` holds `count` buffers that were ours alone and that were forgotten above.
+    // SAFETY: `raw` holds `count` buffers, each ours alone until `into_raw` gave it up.
     unsafe { dpdk_sys::rte_pktmbuf_free_bulk(raw.as_mut_ptr(), count) };
 }

@@ -124,15 +124,16 @@ impl TxQueue {
     }
 
     /// Hands frames to the driver from the front of `burst`, removes them there and says how many.
-    /// What stays did not fit now. One call to the driver per [`BURST`] frames.
+    /// What stays did not fit now. One call to the driver, with at most [`BURST`] frames.
+    ///
+    /// `F` is [`Mbuf`] or a type around one that can be taken apart and put together again: what is
+    /// sent was owned, which a reference is not.
     #[inline]
-    pub fn transmit<F: AsRef<Mbuf>, const N: usize>(
+    pub fn transmit<F: Into<Mbuf> + From<Mbuf>, const N: usize>(
         &mut self,
         burst: &mut ArrayVec<F, N>,
     ) -> usize {
-        let mut raw: ArrayVec<*mut rte_mbuf, BURST> =
-            burst.iter().take(BURST).map(|frame| frame.as_ref().as_raw()).collect();
-        if raw.is_empty() {
+        if burst.is_empty() {
             return 0;
         }
         let fast_path = self.queue.fast_path;
@@ -145,15 +146,22 @@ impl TxQueue {
         let queue = queues.wrapping_add(usize::from(self.queue.index));
         // SAFETY: the device is started (`lease`), so its table of queues has this index.
         let queue: *mut c_void = unsafe { *queue };
+        let mut raw: ArrayVec<*mut rte_mbuf, N> =
+            burst.drain(..).map(|frame| frame.into().into_raw()).collect();
         #[expect(clippy::cast_possible_truncation, reason = "at most BURST")]
-        let count = raw.len() as u16;
+        let count = raw.len().min(BURST) as u16;
         let frames = raw.as_mut_ptr();
         // SAFETY: the queue is set up and started, no other thread uses it (`&mut self`), and `raw`
-        // has `count` buffers that are ours alone.
-        let sent = self.queue.run(|| unsafe { function(queue, frames, count) });
-        let sent = usize::from(sent).min(raw.len());
-        // The driver owns the first `sent` now and frees them.
-        burst.drain(..sent).for_each(std::mem::forget);
+        // has `count` buffers that were ours alone until `into_raw` gave them up.
+        let sent = self.queue.run(|| unsafe { function(queue, frames, count) }).min(count);
+        let sent = usize::from(sent);
+        // The driver owns the first `sent` now and frees them; the others are ours again.
+        for &raw in raw.get(sent..).unwrap_or_default() {
+            if let Some(raw) = NonNull::new(raw) {
+                // SAFETY: from `into_raw` above, and the driver did not take it.
+                burst.push(F::from(unsafe { Mbuf::from_raw(raw) }));
+            }
+        }
         sent
     }
 }
