@@ -248,7 +248,15 @@ impl Learner {
 
     fn event(&mut self, image: &Image, event: &LearnEvent, now: Duration, turn: &mut Turn) {
         // A worker that still runs an older image may name a place that is no more.
-        let Some(slot) = image.port_of(event.fid, event.member) else { return };
+        let Some(slot) = image.port_of(event.fid, event.member) else {
+            // It has moved the station there all the same. The entry is void and the sweep removes
+            // it, but then it must have been counted for the place it is removed from.
+            if event.moved_from.is_some() {
+                self.writer.learn(event);
+                self.put_right(event);
+            }
+            return;
+        };
         if event.moved_from.is_none() && !self.limits.admit(&self.writer, image, event, slot) {
             turn.refused += 1;
             return;

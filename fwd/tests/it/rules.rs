@@ -9,7 +9,7 @@ use bridge_model::compile::Scope;
 use bridge_model::reason::{DropReason, PuntReason};
 use bridge_model::site;
 use bridge_model::types::InterfaceId;
-use fwd::counters::{Owner, Traffic};
+use fwd::counters::{Owner, PortSlot, Traffic};
 use fwd::heap::HeapFrame;
 use fwd::mac::Isa;
 use fwd::trace::{Step, Verdict, what_if};
@@ -257,6 +257,33 @@ fn numbers_of_a_flushed_port_come_back_after_a_sweep_and_its_stations_never() {
     bench.wait(NOW, NOW + Duration::from_secs(4), Duration::from_millis(100));
     assert_eq!(bench.numbering.retired(), []);
     assert_eq!(bench.learner.statistics().entries, 1, "Ann's entry is gone, Bob's is there");
+}
+
+#[test]
+fn a_move_that_is_reported_after_its_target_was_retired_leaves_no_count_behind() {
+    let mut bench = bench();
+    bench.frame(NOW, A2, &frame(BROADCAST, BOB, None));
+    let slots = ["a2", "a3"].map(|port| bench.slots.find(&Owner::Port(name(port))).unwrap());
+    let fid = bench.learner.entries().next().unwrap().fid;
+    let counts = |bench: &Bench| slots.map(|slot| bench.learner.learned_by_port(slot));
+    assert_eq!(counts(&bench), [1, 0]);
+    // The worker moves Bob; its report is still in the ring when the image without his new place
+    // goes into force.
+    let ticks = u64::try_from(NOW.as_nanos()).unwrap();
+    let mut burst = [HeapFrame::new(&frame(BROADCAST, BOB, None))].into_iter().collect();
+    bench.worker.burst(&mut bench.io, A3, &mut burst, ticks);
+    bench.worker.flush(&mut bench.io);
+    bench.flush(&Scope::Port(name("a3")), NOW);
+    assert_eq!(counts(&bench), [1, 0], "not reported yet");
+    bench.wait(NOW, NOW + Duration::from_secs(4), Duration::from_millis(100));
+    assert_eq!(bench.learner.statistics().entries, 0);
+    assert_eq!(counts(&bench), [0, 0]);
+    assert_eq!(bench.learner.learned_by_port(PortSlot::UNATTRIBUTED), 0);
+    assert_eq!(bench.learner.learned_in_fid(fid), 0);
+    // A count below 0 is shown as 0: it would swallow the next station.
+    assert_eq!(bench.numbering.retired(), [], "released");
+    bench.frame(NOW + Duration::from_secs(4), A3, &frame(BROADCAST, BOB, None));
+    assert_eq!((counts(&bench), bench.learner.learned_in_fid(fid)), ([0, 1], 1));
 }
 
 #[test]
