@@ -132,8 +132,7 @@ fn relay<I: Io>(
     }
     match pending {
         Some(to) if !fits(&frame, 0, to) => {
-            let egress_port = Origin { port: to.port(), interface: to.interface(), ..origin };
-            egress.drop(io, frame, DropReason::MtuExceeded, egress_port);
+            egress.drop(io, frame, DropReason::MtuExceeded, origin.at(to));
         }
         Some(to) => egress.ahead(io, frame, (to, control.vid), origin.now),
         None => egress.drop(io, frame, DropReason::BpduNoRelay, origin),

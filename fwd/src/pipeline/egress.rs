@@ -7,45 +7,13 @@ use rtrb::Producer;
 
 use super::admit::{Parsed, Shape};
 use super::rewrite::{fits, rewrite};
-use crate::counters::{CounterWriter, PortSlot};
+use crate::counters::{CounterWriter, Note, PortSlot};
 use crate::events::{self, DropSample};
 use crate::frame::{BURST, Frame, FrameBurst, Io};
 use crate::image::{Image, MemberImage};
 
 /// How often a device is asked again that took some of the frames but not all.
 const RETRIES: usize = 3;
-
-/// What is to be counted for a frame in a bin once it is sent: `octets:16 | port:16 |
-/// vid counter:32`, so that one comparison finds runs of frames for the same counters.
-#[derive(Clone, Copy, Debug, Default)]
-struct Note(u64);
-
-impl Note {
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "a few instructions")]
-    fn new(to: &MemberImage, octets: u16) -> Self {
-        Self(u64::from(octets) << 48 | to.counters())
-    }
-
-    /// Everything but the length.
-    const fn counters(self) -> u64 {
-        self.0 & 0xffff_ffff_ffff
-    }
-
-    const fn octets(self) -> u64 {
-        self.0 >> 48
-    }
-
-    #[expect(clippy::cast_possible_truncation, reason = "16 bits by construction")]
-    const fn port(self) -> PortSlot {
-        PortSlot((self.0 >> 32) as u16)
-    }
-
-    #[expect(clippy::cast_possible_truncation, reason = "the lower half")]
-    const fn vid_counter(self) -> u32 {
-        self.0 as u32
-    }
-}
 
 /// Frames that wait for one device, with their notes at the same index.
 #[derive(Debug)]
@@ -95,9 +63,10 @@ impl Ingress {
 }
 
 impl Origin {
-    /// A frame that ends on its way out counts for where it should have left.
-    fn at(self, to: &MemberImage) -> Self {
-        Self { port: to.port(), interface: to.interface(), ..self }
+    /// A frame that ends on its way out counts for the port where it should have left. A sample of it
+    /// still names the interface that it came by: that is where the sender is.
+    pub(super) fn at(self, to: &MemberImage) -> Self {
+        Self { port: to.port(), ..self }
     }
 }
 
@@ -148,7 +117,7 @@ impl<F: Frame> Egress<F> {
         if !rewrite(&mut frame, pop, shape.tci(), to) {
             return self.drop(io, frame, DropReason::NoBuffer, ingress.origin(shape.tagged()));
         }
-        let note = Note::new(to, octets(&frame));
+        let note = Note::new(to.counters(), octets(&frame));
         self.queue(io, frame, note, to.interface(), ingress.now);
     }
 
@@ -214,8 +183,7 @@ impl<F: Frame> Egress<F> {
     ) {
         let (interface, port) = (to.interface(), to.port());
         // The counter of a relay is that of VID 0.
-        let Note(note) = Note::new(to, octets(&frame));
-        let note = Note(note | u64::from(vid & 0xfff));
+        let note = Note::new(to.counters() | u64::from(vid & 0xfff), octets(&frame));
         let Some(bin) = self.bins.get_mut(interface.index()) else {
             return self.drop(io, frame, DropReason::TxLinkDown, Origin { interface, port, now });
         };
@@ -312,23 +280,25 @@ impl<F: Frame> Egress<F> {
 
     fn count_drop(&mut self, frame: &F, reason: DropReason, origin: Origin) {
         if self.counters.dropped(origin.port, reason) {
-            self.sample(frame, reason, origin);
+            sample(&mut self.counters, &mut self.samples, frame, reason, origin);
         }
     }
 
-    #[cold]
-    fn sample(&mut self, frame: &F, reason: DropReason, origin: Origin) {
-        let sample = DropSample {
-            reason,
-            port: origin.port,
-            interface: origin.interface,
-            octets: u32::try_from(frame.octets()).unwrap_or(u32::MAX),
-            ticks: origin.now,
-            head: events::head(frame.bytes()),
-        };
-        if self.samples.push(sample).is_err() {
-            self.counters.lost().samples += 1;
-        }
+    /// Counts frames that another worker left to this one: a device took them.
+    pub(super) fn sent_for_others(&mut self, notes: &[Note]) {
+        self.counters.taken_over(notes.len() as u64);
+        count_sent(&mut self.counters, notes);
+    }
+
+    /// Counts a frame that another worker left to this one and that could not be sent.
+    pub(super) fn dropped_for_others(
+        &mut self,
+        (frame, note): (&F, Note),
+        reason: DropReason,
+        (interface, now): (InterfaceId, u64),
+    ) {
+        self.counters.taken_over(1);
+        self.count_drop(frame, reason, Origin { interface, port: note.port(), now });
     }
 
     /// Gives a buffer back, later and together with others.
@@ -362,26 +332,22 @@ impl<F: Frame> Egress<F> {
                 continue;
             }
             let waiting = queue.frames.len().min(BURST);
+            let notes = &queue.notes[..waiting];
+            let handed = io.hand_over(interface, &mut queue.frames, notes).min(waiting);
+            if handed > 0 {
+                self.counters.handed_over(handed as u64);
+            }
+            let notes = &notes[handed..];
             let unsent = transmit(io, interface, &mut queue.frames);
-            let (sent, left) = queue.notes[..waiting].split_at(waiting.saturating_sub(unsent));
+            let (sent, left) = notes.split_at(notes.len().saturating_sub(unsent));
             count_sent(&mut self.counters, sent);
             if unsent > 0 {
                 let up = io.link_up(interface);
                 let reason = if up { DropReason::TxFull } else { DropReason::TxLinkDown };
                 for (frame, note) in queue.frames.iter().zip(left) {
-                    let port = note.port();
-                    if self.counters.dropped(port, reason) {
-                        let sample = DropSample {
-                            reason,
-                            port,
-                            interface,
-                            octets: u32::try_from(frame.octets()).unwrap_or(u32::MAX),
-                            ticks: now,
-                            head: events::head(frame.bytes()),
-                        };
-                        if self.samples.push(sample).is_err() {
-                            self.counters.lost().samples += 1;
-                        }
+                    let origin = Origin { interface, port: note.port(), now };
+                    if self.counters.dropped(origin.port, reason) {
+                        sample(&mut self.counters, &mut self.samples, frame, reason, origin);
                     }
                 }
                 io.release(&mut queue.frames);
@@ -393,6 +359,27 @@ impl<F: Frame> Egress<F> {
     /// Whether nothing waits.
     pub(super) fn is_empty(&self) -> bool {
         self.filled.is_empty() && self.discard.is_empty()
+    }
+}
+
+#[cold]
+fn sample<F: Frame>(
+    counters: &mut CounterWriter,
+    samples: &mut Producer<DropSample>,
+    frame: &F,
+    reason: DropReason,
+    origin: Origin,
+) {
+    let sample = DropSample {
+        reason,
+        port: origin.port,
+        interface: origin.interface,
+        octets: u32::try_from(frame.octets()).unwrap_or(u32::MAX),
+        ticks: origin.now,
+        head: events::head(frame.bytes()),
+    };
+    if samples.push(sample).is_err() {
+        counters.lost().samples += 1;
     }
 }
 
