@@ -35,8 +35,9 @@ pub enum Format {
 const AFTER: &str = "\
 Environment: RUST_LOG sets the log filter (default: info); NOTIFY_SOCKET and WATCHDOG_USEC as set by
 systemd.
-Exit status: 0 stopped as asked, 1 error, 2 usage, 5 invalid node or site file, 6 another sluiced is
-running, 8 not permitted, 12 --check-host found problems.";
+Exit status: 0 stopped as asked, 1 error, 2 usage, 3 no such node file, 4 another sluiced holds the
+socket, state folder or an interface, 5 invalid node or site file, 8 not permitted, 12 the host does
+not fit the node file.";
 
 #[cfg(test)]
 mod tests {

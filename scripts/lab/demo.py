@@ -230,9 +230,13 @@ def _keep_captures(lab):
         return
     target = os.path.join(os.path.dirname(os.environ["SLUICED"]), os.pardir, "lab", lab.identity)
     target = os.path.normpath(target)
-    shutil.copytree(lab.folder, target, dirs_exist_ok=True,
-                    ignore=lambda _, names: [name for name in names if name.endswith(".sock")])
-    print(f"captures and logs: {target}", file=sys.stderr)
+    try:
+        shutil.copytree(lab.folder, target, dirs_exist_ok=True,
+                        ignore=lambda _, names: [name for name in names if name.endswith(".sock")])
+    except OSError as error:
+        print(f"captures and logs cannot be kept in {target}: {error}", file=sys.stderr)
+    else:
+        print(f"captures and logs: {target}", file=sys.stderr)
 
 
 def run(report, keep):
@@ -250,7 +254,7 @@ def run(report, keep):
                              _accounting):
                     part(report, network)
             finally:
-                if keep or report.failed or sys.exc_info()[0]:
+                if keep or report.failed or isinstance(sys.exc_info()[1], Exception):
                     _keep_captures(lab)
             _removal(report, network)
     except LabError as error:
@@ -266,7 +270,16 @@ def main():
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(1))
     colour = not options.check and sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    return run(Report(colour), options.keep)
+    try:
+        return run(Report(colour), options.keep)
+    except KeyboardInterrupt:
+        print("interrupted; everything that was laid is removed", file=sys.stderr)
+        return 130
+    except OSError as error:
+        # The reader of our output is gone, or its disk is full. Nothing more can be said there.
+        print(f"demo: {error}", file=sys.stderr)
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")
+        return 1
 
 
 if __name__ == "__main__":
