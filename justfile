@@ -34,7 +34,7 @@ e2e *parts:
 bench *options:
     ./scripts/bench {{ options }}
 
-# The long runs: `just soak lab 30`, `just soak accounting`, `just soak oracle`, `just soak loom`.
+# The long runs: `just soak lab 30`, `just soak accounting`, `just soak oracle`, `just soak miri`.
 soak *options:
     ./scripts/soak {{ options }}
 
