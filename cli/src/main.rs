@@ -13,7 +13,6 @@ mod commands;
 mod exit;
 mod explain;
 mod failure;
-mod frame;
 mod kind;
 mod nearest;
 mod output;

@@ -20,7 +20,6 @@ pub mod diagnosis;
 pub mod engine;
 pub mod exit;
 pub mod failures;
-pub mod frame_text;
 pub mod interface;
 pub mod learn;
 pub mod logging;

@@ -6,5 +6,6 @@ pub mod ethernet;
 pub mod lacpdu;
 pub mod lldp;
 pub mod reserved;
+pub mod text;
 
 mod bytes;

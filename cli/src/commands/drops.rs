@@ -10,7 +10,6 @@ use crate::args::Drops;
 use crate::client::Client;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::frame;
 use crate::output::{Colour, Format, Output, Report, Table, Tone, grouped, rate};
 
 /// What `drops` shows.
@@ -112,12 +111,7 @@ fn detail(drop: &Drop, wide: bool, text: &mut String) {
         _ = writeln!(text, "    why     {}", drop.meaning);
     }
     if let Some(sample) = &drop.sample {
-        _ = write!(
-            text,
-            "    sample  {}   ({} octets",
-            frame::describe(&sample.octets),
-            sample.frame_length
-        );
+        _ = write!(text, "    sample  {}   ({} octets", sample.summary, sample.frame_length);
         if !sample.interface.is_empty() {
             _ = write!(text, " from {}", sample.interface);
         }

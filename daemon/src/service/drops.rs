@@ -1,13 +1,13 @@
 //! Why frames were dropped, with an example of each kind.
 
 use bridge_model::reason::{DropReason, Severity};
+use bridge_model::wire;
 use fwd::counters::PortSlot;
 use proto::failure::Failure;
 use proto::{field, v1};
 
 use super::timestamp;
 use crate::diagnosis::owner_text;
-use crate::frame_text;
 use crate::shared::{Observed, Shared};
 
 const fn badness(severity: Severity) -> u8 {
@@ -30,10 +30,7 @@ fn drop_line(
         octets: sample.head.to_vec().into(),
         frame_length: sample.octets,
         time: Some(timestamp(shared.clock.wall_at(*moment))),
-        summary: frame_text::summary(
-            &sample.head,
-            usize::try_from(sample.octets).unwrap_or(usize::MAX),
-        ),
+        summary: wire::text::describe(&sample.head),
         interface: shared
             .interfaces
             .get(sample.interface.index())

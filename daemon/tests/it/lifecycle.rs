@@ -37,7 +37,8 @@ fn frames_cross_between_a_vlan_and_a_bridge_and_every_one_is_accounted_for() {
         ("vlan_unknown", "trunks/t1", 1)
     );
     let sample = drop.sample.unwrap();
-    assert!(sample.summary.contains("vlan 99"), "{}", sample.summary);
+    assert_eq!(sample.summary, bridge_model::wire::text::describe(&sample.octets));
+    assert!(sample.summary.contains(" vlan 99 "), "{}", sample.summary);
     assert_eq!(sample.octets, tagged(99, ALL, station(1), 9));
     let line = client.accounting();
     assert_eq!((line.received, line.sent, line.dropped, line.difference), (3, 2, 1, 0));

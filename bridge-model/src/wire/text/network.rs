@@ -2,7 +2,8 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::{Octets, mac};
+use super::Octets;
+use crate::types::MacAddr;
 
 /// Describes the payload of `ethertype`.
 pub(super) fn describe(ethertype: u16, octets: Octets<'_>) -> String {
@@ -63,7 +64,7 @@ fn arp(mut octets: Octets<'_>) -> Option<String> {
         1 if sender == target => format!("ARP announcement of {sender}"),
         1 if sender.is_unspecified() => format!("ARP probe for {target}"),
         1 => format!("ARP request for {target} by {sender}"),
-        2 => format!("ARP reply: {sender} is at {}", mac(sender_mac)),
+        2 => format!("ARP reply: {sender} is at {}", MacAddr::new(sender_mac)),
         _ => format!("ARP operation {operation} {sender} > {target}"),
     })
 }

@@ -8,14 +8,13 @@ mod network;
 
 use std::fmt::Write as _;
 
-/// Octets of an Ethernet header: two addresses and a type.
-const HEADER: usize = 14;
+use super::ethernet::{HEADER_LEN, MIN_ETHER_TYPE};
+use crate::types::MacAddr;
+
 /// Tags that are shown; a deeper stack is called `...`.
 const TAGS_MAX: usize = 4;
 /// Octets of a frame without an Ethernet header that are shown.
 const RAW_MAX: usize = 16;
-/// Below this value the type field is a length and an LLC header follows (IEEE 802.3).
-const ETHERTYPE_MIN: u16 = 0x0600;
 
 /// The octets that are left, read from the front; every read may come up short.
 #[derive(Clone, Copy, Debug)]
@@ -46,19 +45,21 @@ impl Octets<'_> {
     }
 }
 
-/// Describes `frame` as `source > destination, tags, what it carries`.
-pub(crate) fn describe(frame: &[u8]) -> String {
+/// Describes a frame as `source > destination tags what it carries`: one line of printable ASCII.
+///
+/// `frame` holds the first octets of it, as many as were captured.
+pub fn describe(frame: &[u8]) -> String {
     let mut octets = Octets(frame);
     let (Some(destination), Some(source), true) =
-        (octets.take::<6>(), octets.take::<6>(), frame.len() >= HEADER)
+        (octets.take::<6>(), octets.take::<6>(), frame.len() >= HEADER_LEN)
     else {
         return headless(frame);
     };
-    let mut line = format!("{} > {}", mac(source), mac(destination));
+    let mut line = format!("{} > {}", MacAddr::new(source), MacAddr::new(destination));
     let ethertype = tags(&mut octets, &mut line);
     match ethertype {
         None => line.push_str(" (tag stack cut off)"),
-        Some(length) if length < ETHERTYPE_MIN => llc(octets, length, &mut line),
+        Some(length) if length < MIN_ETHER_TYPE => llc(octets, length, &mut line),
         Some(ethertype) => {
             line.push(' ');
             line.push_str(&network::describe(ethertype, octets));
@@ -85,7 +86,8 @@ fn tags(octets: &mut Octets<'_>, line: &mut String) -> Option<u16> {
         let name = match ethertype {
             0x8100 => "vlan",
             0x88a8 => "s-vlan",
-            0x9100 | 0x9200 => "vlan(0x9100)",
+            0x9100 => "vlan(0x9100)",
+            0x9200 => "vlan(0x9200)",
             _ => return Some(ethertype),
         };
         if depth == TAGS_MAX {
@@ -164,11 +166,6 @@ fn bpdu(octets: Octets<'_>) -> String {
     };
     let change = octets.at(4).is_some_and(|flags| flags & 1 != 0);
     format!(" {name}{}", if change { " topology change" } else { "" })
-}
-
-fn mac(octets: [u8; 6]) -> String {
-    let [a, b, c, d, e, f] = octets;
-    format!("{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}")
 }
 
 #[cfg(test)]
