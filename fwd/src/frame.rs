@@ -7,6 +7,8 @@
 use arrayvec::ArrayVec;
 use bridge_model::types::InterfaceId;
 
+use crate::counters::Note;
+
 /// Frames that are received, processed and sent at a time.
 pub const BURST: usize = 32;
 
@@ -57,6 +59,20 @@ pub trait Io {
     /// Sends from the front of `frames` by `interface` and leaves what did not fit. The interface
     /// is one that the image names; if it has vanished, nothing is sent.
     fn transmit(&mut self, interface: InterfaceId, frames: &mut FrameBurst<Self::Frame>);
+
+    /// Where another worker sends by `interface`: gives it frames from the front of `frames`, each
+    /// with its note, leaves what did not fit, and says how many went. That worker counts their end.
+    /// Nothing where this worker sends itself.
+    #[inline]
+    fn hand_over(
+        &mut self,
+        interface: InterfaceId,
+        frames: &mut FrameBurst<Self::Frame>,
+        notes: &[Note],
+    ) -> usize {
+        let _ = (interface, frames, notes);
+        0
+    }
 
     /// The interface can send. Asked only for frames that [`transmit`](Self::transmit) left.
     fn link_up(&self, interface: InterfaceId) -> bool;

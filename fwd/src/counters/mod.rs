@@ -9,11 +9,13 @@
 //! for one: while [`WorkerCounters::snapshot`] runs, the writer postpones publication (it does not
 //! wait; it goes on counting in its own memory).
 
+mod note;
 mod shared;
 mod slots;
 mod snapshot;
 mod writer;
 
+pub use note::Note;
 pub use shared::WorkerCounters;
 pub use slots::{CounterLayout, CounterSlots, Owner, PortSlot, TrunkBlock};
 pub use snapshot::{Accounting, Lost, PortSnapshot, Snapshot, Traffic, VidSnapshot};

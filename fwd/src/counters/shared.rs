@@ -74,6 +74,8 @@ pub struct WorkerCounters {
     pub(super) readers: AtomicU32,
     pub(super) originated: Counter,
     pub(super) copied: Counter,
+    pub(super) handed_over: Counter,
+    pub(super) taken_over: Counter,
     pub(super) learn_events_lost: Counter,
     pub(super) snoops_lost: Counter,
     pub(super) samples_lost: Counter,
@@ -103,6 +105,8 @@ impl WorkerCounters {
             readers: AtomicU32::new(0),
             originated: Counter::default(),
             copied: Counter::default(),
+            handed_over: Counter::default(),
+            taken_over: Counter::default(),
             learn_events_lost: Counter::default(),
             snoops_lost: Counter::default(),
             samples_lost: Counter::default(),
@@ -139,6 +143,8 @@ impl WorkerCounters {
     fn read(&self, snapshot: &mut Snapshot) {
         snapshot.originated = self.originated.get();
         snapshot.copied = self.copied.get();
+        snapshot.handed_over = self.handed_over.get();
+        snapshot.taken_over = self.taken_over.get();
         snapshot.lost = Lost {
             learn_events: self.learn_events_lost.get(),
             snoops: self.snoops_lost.get(),

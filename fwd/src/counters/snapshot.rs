@@ -78,6 +78,11 @@ pub struct Snapshot {
     pub originated: u64,
     /// Further buffers that flooding and relaying called for.
     pub copied: u64,
+    /// Frames left to another worker, which counts their end.
+    pub handed_over: u64,
+    /// Frames of other workers whose end was counted here. Summed over all workers it lags behind
+    /// `handed_over` by the frames that wait between two of them.
+    pub taken_over: u64,
     /// What the control side did not get.
     pub lost: Lost,
 }
@@ -95,9 +100,11 @@ impl Snapshot {
             received: sum(|port| port.rx.frames),
             originated: self.originated,
             copied: self.copied,
+            taken_over: self.taken_over,
             sent: sum(|port| port.tx.frames),
             consumed: sum(|port| port.consumed.iter().sum()),
             dropped: sum(PortSnapshot::dropped),
+            handed_over: self.handed_over,
         }
     }
 }
@@ -117,13 +124,17 @@ impl AddAssign<&Snapshot> for Snapshot {
         }
         self.originated += other.originated;
         self.copied += other.copied;
+        self.handed_over += other.handed_over;
+        self.taken_over += other.taken_over;
         self.lost.learn_events += other.lost.learn_events;
         self.lost.snoops += other.lost.snoops;
         self.lost.samples += other.lost.samples;
     }
 }
 
-/// Every buffer comes from one of the first three and ends in one of the last three.
+/// Every buffer comes from one of the first four and ends in one of the last four. Once no frame
+/// waits between two workers, the sums of `taken_over` and `handed_over` over all workers are equal:
+/// what is received, originated or copied has been sent, consumed or dropped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Accounting {
     /// Frames received.
@@ -133,19 +144,24 @@ pub struct Accounting {
     /// Further copies that flooding and relaying called for, made or not: one that could not be
     /// made counts as dropped ([`DropReason::NoBuffer`], [`DropReason::MtuExceeded`]).
     pub copied: u64,
+    /// Frames that another worker left to this one.
+    pub taken_over: u64,
     /// Frames that a device took.
     pub sent: u64,
     /// Frames that the control plane took.
     pub consumed: u64,
     /// Frames dropped with a reason.
     pub dropped: u64,
+    /// Frames left to another worker because it has the transmit queue.
+    pub handed_over: u64,
 }
 
 impl Accounting {
-    /// `received + originated + copied - sent - consumed - dropped`: 0, or there is a bug.
+    /// `received + originated + copied + taken_over - sent - consumed - dropped - handed_over`: 0,
+    /// or there is a bug.
     pub fn difference(&self) -> i128 {
-        let sum = |parts: [u64; 3]| parts.into_iter().map(i128::from).sum::<i128>();
-        sum([self.received, self.originated, self.copied])
-            - sum([self.sent, self.consumed, self.dropped])
+        let sum = |parts: [u64; 4]| parts.into_iter().map(i128::from).sum::<i128>();
+        sum([self.received, self.originated, self.copied, self.taken_over])
+            - sum([self.sent, self.consumed, self.dropped, self.handed_over])
     }
 }

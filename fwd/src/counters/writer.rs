@@ -19,6 +19,8 @@ pub fn counters(layout: CounterLayout) -> (CounterWriter, Arc<WorkerCounters>) {
         totals_changed: false,
         originated: 0,
         copied: 0,
+        handed_over: 0,
+        taken_over: 0,
         lost: Lost::default(),
         shared: Arc::clone(&shared),
     };
@@ -64,6 +66,8 @@ pub struct CounterWriter {
     totals_changed: bool,
     originated: u64,
     copied: u64,
+    handed_over: u64,
+    taken_over: u64,
     lost: Lost,
     shared: Arc<WorkerCounters>,
 }
@@ -135,6 +139,19 @@ impl CounterWriter {
         self.totals_changed = true;
     }
 
+    /// Counts frames left to another worker.
+    #[inline]
+    pub(crate) fn handed_over(&mut self, frames: u64) {
+        self.handed_over += frames;
+        self.totals_changed = true;
+    }
+
+    /// Counts frames that another worker left to this one and that end here.
+    pub(crate) fn taken_over(&mut self, frames: u64) {
+        self.taken_over += frames;
+        self.totals_changed = true;
+    }
+
     /// What the control side did not get.
     #[inline]
     pub(crate) fn lost(&mut self) -> &mut Lost {
@@ -166,14 +183,14 @@ impl CounterWriter {
     }
 
     /// Publishes what changed since the last time, unless a reader is at work: then at the end of
-    /// the next turn.
+    /// the next turn. True if nothing is left to be published.
     #[inline]
-    pub(crate) fn publish(&mut self) {
+    pub(crate) fn publish(&mut self) -> bool {
         if self.changed.is_empty() && !self.totals_changed {
-            return;
+            return true;
         }
         if self.shared.readers.load(Ordering::Relaxed) != 0 {
-            return;
+            return false;
         }
         let sequence = self.shared.sequence.load(Ordering::Relaxed);
         self.shared.sequence.store(sequence.wrapping_add(1), Ordering::Relaxed);
@@ -188,6 +205,7 @@ impl CounterWriter {
             }
         }
         self.shared.sequence.store(sequence.wrapping_add(2), Ordering::Release);
+        true
     }
 
     fn publish_totals(&mut self) {
@@ -195,6 +213,8 @@ impl CounterWriter {
             self.totals_changed = false;
             self.shared.originated.set(self.originated);
             self.shared.copied.set(self.copied);
+            self.shared.handed_over.set(self.handed_over);
+            self.shared.taken_over.set(self.taken_over);
             self.shared.learn_events_lost.set(self.lost.learn_events);
             self.shared.snoops_lost.set(self.lost.snoops);
             self.shared.samples_lost.set(self.lost.samples);

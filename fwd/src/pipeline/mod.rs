@@ -22,10 +22,11 @@ mod parse;
 mod recent;
 mod rewrite;
 
+use bridge_model::reason::DropReason;
 use bridge_model::types::{Epoch, InterfaceId};
 use rtrb::Producer;
 
-use crate::counters::{CounterWriter, PortSlot};
+use crate::counters::{CounterWriter, Note, PortSlot};
 use crate::events::{DropSample, PuntFrame};
 use crate::frame::{Frame, FrameBurst, Io};
 use crate::image::{MemberImage, Push};
@@ -133,6 +134,42 @@ impl<F: Frame> Worker<F> {
     pub fn flush<I: Io<Frame = F>>(&mut self, io: &mut I) {
         self.egress.flush(io, self.now);
         self.egress.counters.publish();
+    }
+
+    /// Makes counters visible after a turn, as those of frames of other workers. False if a reader
+    /// is at work: again later.
+    #[inline]
+    pub fn publish(&mut self) -> bool {
+        self.egress.counters.publish()
+    }
+
+    /// Counts frames that another worker [handed over](Io::hand_over) and that a device took.
+    pub fn sent_for_others(&mut self, notes: &[Note]) {
+        self.egress.sent_for_others(notes);
+    }
+
+    /// Counts frames that another worker [handed over](Io::hand_over) and that cannot be sent by
+    /// `interface`. The caller gives them back.
+    pub fn dropped_for_others<'f>(
+        &mut self,
+        interface: InterfaceId,
+        frames: impl IntoIterator<Item = (&'f F, Note)>,
+        reason: DropReason,
+    ) where
+        F: 'f,
+    {
+        for frame in frames {
+            self.egress.dropped_for_others(frame, reason, (interface, self.now));
+        }
+    }
+
+    /// Counts frames that were [handed over](Io::hand_over) to a worker that ended without them: of
+    /// these nothing is known but how many.
+    pub fn dropped_by_others(&mut self, frames: u64) {
+        self.egress.counters.taken_over(frames);
+        for _ in 0..frames {
+            self.egress.counters.dropped(PortSlot::UNATTRIBUTED, DropReason::Shutdown);
+        }
     }
 
     /// Sends a frame of the control plane by an interface, unchanged and ahead of data. It is

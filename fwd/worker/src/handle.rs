@@ -117,7 +117,8 @@ pub struct Observation {
     /// The longest time between the beginnings of two turns since the last observation, sleep left
     /// out.
     pub poll_gap_max_ticks: u64,
-    /// Frames that other workers handed over, counted as sent there, and that could not be sent.
+    /// Frames that other workers handed over and that could not be sent, known once the worker has
+    /// stopped. They are among the dropped ones.
     pub hand_over_lost: u64,
 }
 

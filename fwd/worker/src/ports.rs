@@ -2,12 +2,13 @@
 
 use crate::frame::MbufFrame;
 use bridge_model::types::InterfaceId;
+use fwd::counters::Note;
 use rte_rs::{Queues, RxQueue, TxQueue};
 use rtrb::{Consumer, Producer, RingBuffer};
 
 /// Frames that can wait for the owner of a transmit queue: as many as one turn of a worker makes for
 /// one device several times over.
-const HAND_OVER: usize = 512;
+pub(crate) const HAND_OVER: usize = 512;
 
 /// A started device with its queues.
 #[derive(Debug)]
@@ -24,14 +25,21 @@ pub(crate) enum Transmit {
     /// By a queue of its own.
     Own(TxQueue),
     /// By handing the frames to the queue's owner.
-    HandOver(Producer<MbufFrame>),
+    HandOver(Producer<HandedOver>),
+}
+
+/// A frame on its way to the owner of a transmit queue, which counts its end as the note says.
+#[derive(Debug)]
+pub(crate) struct HandedOver {
+    pub(crate) frame: MbufFrame,
+    pub(crate) note: Note,
 }
 
 /// Frames that other workers want sent by a queue of ours.
 #[derive(Debug)]
 pub(crate) struct Inbound {
     pub(crate) interface: InterfaceId,
-    pub(crate) ring: Consumer<MbufFrame>,
+    pub(crate) ring: Consumer<HandedOver>,
 }
 
 /// One worker's share of one device.

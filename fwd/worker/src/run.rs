@@ -70,7 +70,7 @@ impl Loop {
                 at += 1;
             }
         }
-        self.io.detach(attachment);
+        self.io.detach(attachment, &mut self.worker);
     }
 
     /// Takes at most one change, between two turns: no frame waits in a transmit bin then.
@@ -128,7 +128,10 @@ impl Loop {
         }
         busy |= self.originate();
         self.worker.flush(&mut self.io);
-        busy |= self.io.send_for_others();
+        if self.io.send_for_others(&mut self.worker) {
+            busy = true;
+            self.worker.publish();
+        }
         busy
     }
 
@@ -159,14 +162,14 @@ impl Loop {
         }
         self.worker.flush(&mut self.io);
         // Frames for others are on their way: they may stop waiting for ours.
-        self.io.close_hand_over();
+        self.io.close_hand_over(&mut self.worker);
         #[expect(
             clippy::disallowed_methods,
             reason = "the worker's own clock, off the packet path"
         )]
         let deadline = Instant::now() + LAST_FRAMES;
         loop {
-            let busy = self.io.send_for_others();
+            let busy = self.io.send_for_others(&mut self.worker);
             #[expect(clippy::disallowed_methods, reason = "as above")]
             let late = Instant::now() >= deadline;
             if late || (!busy && self.io.nobody_hands_over()) {
@@ -174,7 +177,11 @@ impl Loop {
             }
             std::thread::yield_now();
         }
-        self.io.clear();
+        self.io.clear(&mut self.worker);
+        // Nothing publishes after this: outlast a reader.
+        while !self.worker.publish() {
+            std::thread::yield_now();
+        }
         shared.hand_over_lost.store(self.io.hand_over_lost, Ordering::Relaxed);
     }
 

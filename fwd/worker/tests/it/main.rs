@@ -9,6 +9,7 @@
 )]
 
 mod forwarding;
+mod hand_over;
 mod kernel_interfaces;
 mod lifecycle;
 mod support;
