@@ -13,6 +13,7 @@ use rte_rs::{
 };
 
 use crate::check::{NotReady, check};
+use crate::claim::{Claim, ClaimError};
 use crate::instance::{CleanUpError, InstanceError, InstanceLock, file_prefix};
 use crate::node::{NodeFile, ObjectName, Role};
 use crate::plan::{Pages, Plan, PlannedDevice, PlannedInterface, PlannedPool, PlannedWorker};
@@ -47,6 +48,14 @@ pub enum BringUpError {
         interface: ObjectName,
         /// Why.
         source: DeviceError,
+    },
+    /// Another gateway has the kernel interface.
+    #[error("interface {interface}: {source}")]
+    Claim {
+        /// The interface.
+        interface: ObjectName,
+        /// Why.
+        source: ClaimError,
     },
     /// A plan names a NUMA node that it has no pool for.
     #[error("interface {interface}: the plan has no buffers on NUMA {numa}; plan anew")]
@@ -103,7 +112,11 @@ pub struct RunningInterface {
 
 /// A started device.
 #[derive(Debug)]
-pub struct RunningDevice(Handle);
+pub struct RunningDevice {
+    handle: Handle,
+    /// Keeps other gateways off the kernel interface until the device is closed.
+    _claim: Option<Claim>,
+}
 
 #[derive(Debug)]
 enum Handle {
@@ -118,8 +131,8 @@ enum Handle {
 }
 
 impl RunningDevice {
-    fn new(device: Device, planned: &PlannedDevice) -> Self {
-        Self(match planned {
+    fn new(device: Device, planned: &PlannedDevice, claim: Option<Claim>) -> Self {
+        let handle = match planned {
             PlannedDevice::Memif { role, socket, .. } => Handle::Leaving(
                 Box::leak(Box::new(device)),
                 (*role == Role::Server).then(|| socket.clone()),
@@ -132,7 +145,8 @@ impl RunningDevice {
             | PlannedDevice::Ring
             | PlannedDevice::Pcap { .. }
             | PlannedDevice::Null => Handle::Closing(device),
-        })
+        };
+        Self { handle, _claim: claim }
     }
 }
 
@@ -140,7 +154,7 @@ impl Deref for RunningDevice {
     type Target = Device;
 
     fn deref(&self) -> &Device {
-        match &self.0 {
+        match &self.handle {
             Handle::Closing(device) => device,
             Handle::Leaving(device, _) => device,
         }
@@ -149,7 +163,7 @@ impl Deref for RunningDevice {
 
 impl Drop for RunningDevice {
     fn drop(&mut self) {
-        if let Handle::Leaving(_, Some(socket)) = &self.0 {
+        if let Handle::Leaving(_, Some(socket)) = &self.handle {
             // Nobody can connect any more; should this fail, the next start removes it.
             let _ = std::fs::remove_file(socket);
         }
@@ -293,6 +307,15 @@ fn start_device(
     pool: &Mempool,
 ) -> Result<StartedInterface, BringUpError> {
     let named = |source| BringUpError::Device { interface: interface.name.clone(), source };
+    let claim = match &interface.device {
+        PlannedDevice::AfPacket { interface: kernel } => {
+            Some(Claim::take(kernel).map_err(|source| BringUpError::Claim {
+                interface: interface.name.clone(),
+                source,
+            })?)
+        }
+        _ => None,
+    };
     let spec = device_spec(interface, index)
         .map_err(|source| BringUpError::Spec { interface: interface.name.clone(), source })?;
     let mut device = Device::plug(eal, &spec).map_err(named)?;
@@ -308,7 +331,7 @@ fn start_device(
         },
     };
     let queues = device.start(&config, pool).map_err(named)?;
-    let device = RunningDevice::new(device, &interface.device);
+    let device = RunningDevice::new(device, &interface.device, claim);
     let running = RunningInterface { name: interface.name.clone(), mtu: interface.mtu, device };
     Ok((running, queues.receive.into_iter().zip(queues.transmit).collect()))
 }

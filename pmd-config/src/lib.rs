@@ -14,6 +14,7 @@
 pub mod amount;
 pub mod bring_up;
 pub mod check;
+pub mod claim;
 pub mod cpu_set;
 pub mod instance;
 pub mod node;
