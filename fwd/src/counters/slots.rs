@@ -2,7 +2,9 @@
 //!
 //! Port numbers of a compiled image change from one image to the next; counters must not. A slot is
 //! given to a name once and for all, so that counts survive a port's removal and return, and the
-//! sums over all slots never go back.
+//! sums over all slots never go back. So slots are used up by names, not by ports that are there at a
+//! time: a host that has seen more names than [`CounterLayout::ports`] counts further ports together,
+//! until the process is started anew. [`CounterSlots::exhausted`] tells.
 
 use std::collections::BTreeMap;
 
@@ -42,7 +44,7 @@ impl TrunkBlock {
 /// How many counters a worker has. Fixed for its life: nothing is allocated later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CounterLayout {
-    /// Port slots, 2..=65535; each takes about 600 octets per worker.
+    /// Port slots, 2..=65535, the first of which is nobody's; each takes about 600 octets per worker.
     pub ports: u16,
     /// Trunks with per-VID counters, 1..; each takes 128 KiB per worker.
     pub trunks: u16,
@@ -50,7 +52,7 @@ pub struct CounterLayout {
 
 impl Default for CounterLayout {
     fn default() -> Self {
-        Self { ports: 1024, trunks: 16 }
+        Self { ports: 4096, trunks: 32 }
     }
 }
 
@@ -72,6 +74,7 @@ pub struct CounterSlots {
     owners: Vec<Owner>,
     by_owner: BTreeMap<Owner, PortSlot>,
     trunks: BTreeMap<Name, TrunkBlock>,
+    exhausted: bool,
 }
 
 impl CounterSlots {
@@ -82,6 +85,7 @@ impl CounterSlots {
             owners: vec![Owner::Unattributed],
             by_owner: BTreeMap::new(),
             trunks: BTreeMap::new(),
+            exhausted: false,
         }
     }
 
@@ -90,14 +94,17 @@ impl CounterSlots {
         self.layout
     }
 
-    /// The slot of `owner`, given now if it has none yet.
+    /// The slot of `owner`, given now if it has none yet; [`PortSlot::UNATTRIBUTED`] if none is left.
     pub fn port(&mut self, owner: Owner) -> PortSlot {
+        if owner == Owner::Unattributed {
+            return PortSlot::UNATTRIBUTED;
+        }
         if let Some(slot) = self.by_owner.get(&owner) {
             return *slot;
         }
-        let Some(slot) = PortSlot::from_index(self.owners.len())
-            .filter(|slot| slot.0 < self.layout.ports && owner != Owner::Unattributed)
-        else {
+        let next = PortSlot::from_index(self.owners.len());
+        let Some(slot) = next.filter(|slot| slot.0 < self.layout.ports) else {
+            self.exhausted = true;
             return PortSlot::UNATTRIBUTED;
         };
         self.owners.push(owner.clone());
@@ -112,10 +119,22 @@ impl CounterSlots {
         }
         let next = u16::try_from(self.trunks.len() + 1).unwrap_or(u16::MAX);
         if next > self.layout.trunks {
+            self.exhausted = true;
             return TrunkBlock::UNATTRIBUTED;
         }
         self.trunks.insert(name.clone(), TrunkBlock(next));
         TrunkBlock(next)
+    }
+
+    /// Some name found no slot or no block left. Without a slot its frames count for
+    /// [`PortSlot::UNATTRIBUTED`], together with those of others, and its MAC limit is not in force;
+    /// without a block its VIDs are not told apart from those of other such trunks. Forwarding is not
+    /// concerned.
+    ///
+    /// Names that have [one](Self::find) keep it. It stays so until the process is started anew, or
+    /// with a larger layout.
+    pub fn exhausted(&self) -> bool {
+        self.exhausted
     }
 
     /// The slot of a port, if it was ever in an image.

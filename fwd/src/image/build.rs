@@ -118,6 +118,9 @@ impl Image {
             .ports
             .iter()
             .zip(&builder.ports)
+            // Stations of a port without a slot are counted together with those of others: a limit on
+            // their sum would hit ports that are within theirs.
+            .filter(|(_, facts)| facts.slot != PortSlot::UNATTRIBUTED)
             .filter_map(|(port, facts)| port.mac_limit.map(|limit| (facts.slot, limit)))
             .collect();
         Ok(Self {
@@ -170,10 +173,12 @@ impl Builder<'_> {
                 u16::try_from(self.storms.len() - 1)
                     .map_err(|_| too_many("ports with storm control", self.storms.len()))?
             };
+            let drops_over_limit =
+                port.mac_limit.is_some_and(|limit| limit.over == OverLimit::Drop);
             self.ports.push(PortFacts {
                 slot,
                 storm,
-                drops_over_limit: port.mac_limit.is_some_and(|limit| limit.over == OverLimit::Drop),
+                drops_over_limit: drops_over_limit && slot != PortSlot::UNATTRIBUTED,
                 vid_base: u32::from(block.0) << 12,
             });
         }

@@ -247,7 +247,7 @@ impl Image {
         self.fid_rules.get(fid.index()).and_then(|rules| rules.limit)
     }
 
-    /// The ports that have a MAC limit.
+    /// The ports that have a MAC limit, without those that share [`PortSlot::UNATTRIBUTED`].
     pub fn port_limits(&self) -> &[(PortSlot, MacLimit)] {
         &self.port_limits
     }
