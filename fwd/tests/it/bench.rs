@@ -63,6 +63,10 @@ impl Bench {
         Self::with_rings(topology, view, isa, 4096, 64)
     }
 
+    pub(crate) fn with_layout(topology: Topology, view: HostView, layout: CounterLayout) -> Self {
+        Self::with(topology, view, Isa::detect(), layout, (4096, 64))
+    }
+
     pub(crate) fn with_rings(
         topology: Topology,
         view: HostView,
@@ -70,14 +74,24 @@ impl Bench {
         learn_places: usize,
         punt_places: usize,
     ) -> Self {
+        Self::with(topology, view, isa, LAYOUT, (learn_places, punt_places))
+    }
+
+    fn with(
+        topology: Topology,
+        view: HostView,
+        isa: Isa,
+        layout: CounterLayout,
+        (learn_places, punt_places): (usize, usize),
+    ) -> Self {
         let mut learner = Learner::new(&LearnerOptions {
             log2_buckets: 17,
             max_log2_buckets: 17,
             seed: Seed::predictable(3),
-            layout: LAYOUT,
+            layout,
         })
         .unwrap();
-        let mut slots = CounterSlots::new(LAYOUT);
+        let mut slots = CounterSlots::new(layout);
         let mut numbering = Numbering::default();
         let compiled = compiled(&topology, &view, &mut numbering);
         let parts = learner.image_parts(Epoch(1), &mut slots, HZ);
@@ -88,7 +102,7 @@ impl Bench {
         learner.add_ring(ring);
         let (punt, punts) = RingBuffer::new(punt_places);
         let (sample, samples) = RingBuffer::new(64);
-        let (writer, counters) = counters(LAYOUT);
+        let (writer, counters) = counters(layout);
         let worker = Worker::new(WorkerParts {
             receiver: receivers.pop().unwrap(),
             learn,

@@ -9,12 +9,12 @@ use bridge_model::compile::Scope;
 use bridge_model::reason::{DropReason, PuntReason};
 use bridge_model::site;
 use bridge_model::types::InterfaceId;
-use fwd::counters::{Owner, PortSlot, Traffic};
+use fwd::counters::{CounterLayout, Owner, PortSlot, Traffic};
 use fwd::heap::HeapFrame;
 use fwd::mac::Isa;
 use fwd::trace::{Step, Verdict, what_if};
 
-use crate::bench::{Bench, LAYOUT};
+use crate::bench::Bench;
 use crate::generate::{self, name, vid};
 use crate::random::Random;
 
@@ -330,12 +330,81 @@ fn a_trace_tells_what_the_pipeline_then_does_and_changes_nothing() {
     }
 }
 
+/// Two trunks and three access ports whose names nobody has had before, with room for one station
+/// each.
+fn site_of_newcomers(generation: u32) -> String {
+    let ports = SITE.find("accessPorts:").unwrap();
+    let mut text = SITE[..ports].replace("eth0}", "eth0, macLimit: 1, macLimitPolicy: drop}");
+    text += "accessPorts:\n";
+    for interface in 2..5 {
+        let _ = writeln!(
+            text,
+            "- {{name: x{generation}-{interface}, bridge: web, host: gw, interface: eth{interface}, \
+             macLimit: 1, macLimitPolicy: drop}}"
+        );
+    }
+    text
+}
+
 #[test]
 fn ports_beyond_the_counters_layout_still_forward_and_still_add_up() {
-    let mut text = SITE.to_owned();
-    for index in 0..LAYOUT.ports + 4 {
-        let _ = writeln!(text, "- {{name: x{index}, bridge: web}}");
+    // There is room for nobody's slot, both trunks, interfaces where no port is bound, and the access
+    // ports of some of the sites that follow; and a block for one trunk of two.
+    let view = generate::view();
+    let unbound = view.interfaces.len() - 5;
+    let ports = u16::try_from(1 + unbound + 2 + 2 + 3 * 5).unwrap();
+    let layout = CounterLayout { ports, trunks: 1 };
+    let parsed = |n| site::parse("site.yaml", &site_of_newcomers(n)).unwrap();
+    let mut bench = Bench::with_layout(parsed(0), view.clone(), layout);
+    let (mut now, mut station, mut shared, mut received) = (NOW, ANN, 0, 0);
+    for generation in 0..8 {
+        if generation > 0 {
+            bench.reconfigure(parsed(generation), view.clone(), now);
+        }
+        for interface in [A2, A3, A4] {
+            let owner = Owner::Port(name(&format!("x{generation}-{}", interface.0)));
+            let own = bench.slots.find(&owner);
+            let slot = own.unwrap_or(PortSlot::UNATTRIBUTED);
+            let before = bench.counters.snapshot().port(slot);
+            let mut dropped = Vec::new();
+            for _ in 0..3 {
+                station += 1;
+                let seen = bench.frame(now, interface, &frame(BROADCAST, station, None));
+                assert_eq!(seen.sent.len() + 4 * seen.dropped.len(), 4, "sent or dropped");
+                dropped.extend(seen.dropped);
+                now += Duration::from_millis(10);
+            }
+            received += 3;
+            // A limit is kept by those that are counted on their own, and harms none of the others.
+            let limited = if own.is_some() { 2 } else { 0 };
+            assert_eq!(dropped, vec![DropReason::MacLimit; limited], "{owner:?}");
+            assert_eq!(bench.learner.learned_by_port(slot) == 1, own.is_some(), "{owner:?}");
+            let after = bench.counters.snapshot();
+            assert_eq!(after.port(slot).rx.frames - before.rx.frames, 3, "{owner:?}");
+            assert_eq!(after.port(slot).dropped() - before.dropped(), limited as u64);
+            let accounting = after.accounting();
+            assert_eq!((accounting.difference(), accounting.received), (0, received));
+            if own.is_none() {
+                shared += 1;
+                assert!(bench.slots.exhausted());
+            }
+        }
+        assert!(bench.slots.owners().len() <= usize::from(ports));
     }
-    let mut bench = bench_of(&text);
-    assert_eq!(bench.frame(NOW, A2, &frame(BROADCAST, ANN, None)).sent.len(), 4);
+    assert!((3..24).contains(&shared), "some had slots and some had none: {shared}");
+    // Ports that came in time keep their counters and their limits.
+    let t0 = bench.slots.find(&Owner::Port(name("t0"))).unwrap();
+    bench.frame(now, T0, &frame(BROADCAST, BOB, Some(10)));
+    let seen = bench.frame(now, T0, &frame(BROADCAST, BOB + 0x1000, Some(10)));
+    assert_eq!(seen.dropped, [DropReason::MacLimit]);
+    assert_eq!(bench.counters.snapshot().port(t0).rx.frames, 2);
+    assert!(bench.slots.find_trunk(&name("t0")).is_some());
+    assert!(bench.slots.find_trunk(&name("t1")).is_none());
+}
+
+#[test]
+fn slots_that_suffice_are_not_called_exhausted() {
+    let mut bench = bench();
+    bench.reconfigure(bench.topology.clone(), bench.view.clone(), NOW);
+    assert!(!bench.slots.exhausted());
 }
