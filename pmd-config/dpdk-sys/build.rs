@@ -11,9 +11,6 @@ use std::{env, path::PathBuf};
 /// The functions that `rte-rs` calls. Whatever is not named here does not exist for Rust.
 const FUNCTIONS: &[&str] = &[
     "fopencookie",
-    "setvbuf",
-    "rte_dev_event_monitor_start",
-    "rte_dev_hotplug_handle_enable",
     "rte_eal_get_runtime_dir",
     "rte_eal_hotplug_add",
     "rte_eal_hotplug_remove",
@@ -23,10 +20,8 @@ const FUNCTIONS: &[&str] = &[
     "rte_eth_dev_callback_register",
     "rte_eth_dev_close",
     "rte_eth_dev_configure",
-    "rte_eth_dev_get_mtu",
     "rte_eth_dev_get_port_by_name",
     "rte_eth_dev_info_get",
-    "rte_eth_dev_set_mtu",
     "rte_eth_dev_socket_id",
     "rte_eth_dev_start",
     "rte_eth_dev_stop",
@@ -36,7 +31,6 @@ const FUNCTIONS: &[&str] = &[
     "rte_eth_promiscuous_enable",
     "rte_eth_rx_queue_setup",
     "rte_eth_stats_get",
-    "rte_eth_stats_reset",
     "rte_eth_tx_queue_setup",
     "rte_eth_xstats_get",
     "rte_eth_xstats_get_names",
@@ -61,7 +55,6 @@ const VARIABLES: &[&str] = &[
     "RTE_MAX_ETHPORTS",
     "RTE_PKTMBUF_HEADROOM",
     "SLUICE_.*",
-    "_IOLBF",
 ];
 
 /// The libraries those functions live in. Drivers are loaded by the EAL from its own folder.

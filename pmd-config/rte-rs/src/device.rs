@@ -272,11 +272,6 @@ impl Device {
         if code == 0 && link.link_status() != 0 { LinkState::Up } else { LinkState::Down }
     }
 
-    /// How often the driver reported a change of the link, 0 for drivers that do not.
-    pub fn link_changes(&self) -> u64 {
-        event::link_changes(self.core.id())
-    }
-
     /// The driver's basic counters.
     pub fn statistics(&self) -> Result<Statistics, DeviceError> {
         let raw = MaybeUninit::<rte_eth_stats>::zeroed();
@@ -287,14 +282,6 @@ impl Device {
         let code = unsafe { dpdk_sys::rte_eth_stats_get(self.core.id().0, &raw mut raw) };
         self.core.step("read the counters of", code)?;
         Ok(Statistics::from(&raw))
-    }
-
-    /// Sets the driver's counters to zero.
-    pub fn reset_statistics(&self) -> Result<(), DeviceError> {
-        let _control = self.core.control();
-        // SAFETY: the device is plugged while `core` exists.
-        let code = unsafe { dpdk_sys::rte_eth_stats_reset(self.core.id().0) };
-        self.core.step("reset the counters of", code).map(drop)
     }
 
     /// The counters that the driver names itself.

@@ -132,17 +132,6 @@ impl Mbuf {
         head.pkt_len -= u32::from(octets);
     }
 
-    /// Removes octets at the end of a frame in one part, at most all of them.
-    #[inline]
-    pub fn trim_back(&mut self, octets: u16) {
-        let head = self.head_mut();
-        if head.nb_segs == 1 {
-            let octets = octets.min(head.data_len);
-            head.data_len -= octets;
-            head.pkt_len -= u32::from(octets);
-        }
-    }
-
     /// Grows the frame by `octets` zeros at the end. Refused, and nothing changed, if the tailroom
     /// is smaller or the frame has several parts.
     #[inline]

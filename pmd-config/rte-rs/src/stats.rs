@@ -1,6 +1,6 @@
 //! Counters that drivers keep.
 
-/// A device's basic counters since it was last reset. Drivers count frames without FCS or with,
+/// A device's basic counters. Drivers count frames without FCS or with,
 /// as they like, and what they drop in transmission not always.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Statistics {

@@ -151,6 +151,5 @@ fn extended_statistics_have_names_and_follow_the_traffic() {
 
     let good = all.iter().find(|stat| stat.name == "rx_good_packets").unwrap();
     assert_eq!(good.value, frames(1500).len() as u64);
-    port.device.reset_statistics().unwrap();
-    assert_eq!(port.device.statistics().unwrap().received_frames, 0);
+    assert_eq!(port.device.statistics().unwrap().received_frames, good.value);
 }
