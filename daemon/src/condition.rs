@@ -105,6 +105,10 @@ reasons! {
     StateNotWritable = "STATE_NOT_WRITABLE", Warning,
         "Changes are refused, and the revision may start over after a restart.",
         "Make the `state` directory of the node file writable for sluiced.";
+    /// Spanning tree frames arrive on an access port.
+    BpduOnAccess = "BPDU_ON_ACCESS", Warning,
+        "The frames go nowhere; other traffic of the port is not affected. If the port leads to the same network as a trunk, there is a loop that spanning tree cannot see.",
+        "Find the sender (`sluice drops bpdu_on_access` shows a sample frame): turn off spanning tree there, or connect it to a trunk of a gateway bridge; until then, `admin: down` on the port.";
     /// Drops that point to an attack or a broken station are increasing.
     DropsAttack = "DROPS_ATTACK", Warning,
         "Such frames are dropped; other traffic of the port may be affected by their rate.",

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bridge_model::compile::Note;
 use bridge_model::reason::{DropReason, Severity};
+use bridge_model::wire;
 use fwd::counters::{Owner, PortSlot};
 
 use crate::condition::{Condition, Reason, sort};
@@ -15,6 +16,10 @@ use crate::shared::{FileState, Observed, Shared, SiteView};
 /// A worker that was not seen for this long is stalled. A busy one shows itself every few
 /// microseconds, an idle one every millisecond.
 pub const STALLED: Duration = Duration::from_secs(1);
+
+/// A spanning tree frame on an access port is of interest for this long: three times the longest
+/// hello time (10 s, IEEE 802.1D-1998 table 8-3), so that the condition stays while a bridge is there.
+const BPDU_QUIET: Duration = Duration::from_secs(30);
 
 /// The object of conditions that concern no single object.
 const HOST: &str = "host";
@@ -30,6 +35,7 @@ pub fn conditions(shared: &Shared, now: Duration) -> Vec<Condition> {
     ports(&site, &mut list);
     notes(&site, &mut list);
     drops(&site, &observed, &mut list);
+    bpdus_on_access(&site, &observed, now, &mut list);
     overload(&observed, &mut list);
     drop(observed);
     mac_table(shared, &mut list);
@@ -180,6 +186,29 @@ fn drops(site: &SiteView, observed: &Observed, list: &mut Vec<Condition>) {
     for ((condition, object), (reason, rate)) in worst {
         let message = format!("{rate:.1} frames/s are dropped as {reason}: {}", reason.meaning());
         list.push(Condition::new(condition, object, message));
+    }
+}
+
+/// Access ports on which spanning tree frames arrived lately.
+///
+/// The newest sample says when: a frame of each port and reason is sampled every second. A rate
+/// would come and go between two hellos.
+fn bpdus_on_access(site: &SiteView, observed: &Observed, now: Duration, list: &mut Vec<Condition>) {
+    for (index, owner) in site.slots.owners().iter().enumerate() {
+        let Some(slot) = PortSlot::from_index(index) else { continue };
+        let Some((moment, sample)) = observed.samples.get(slot, DropReason::BpduOnAccess) else {
+            continue;
+        };
+        let ago = now.saturating_sub(*moment);
+        if ago >= BPDU_QUIET {
+            continue;
+        }
+        let message = format!(
+            "a spanning tree frame arrived {} s ago: {}",
+            ago.as_secs(),
+            wire::text::describe(&sample.head)
+        );
+        list.push(Condition::new(Reason::BpduOnAccess, owner_text(site, owner), message));
     }
 }
 

@@ -72,6 +72,11 @@ const CONDITIONS: &[(&str, &str, &str)] = &[
         "Make the `state` directory of the node file writable for sluiced.",
     ),
     (
+        "BPDU_ON_ACCESS",
+        "Spanning tree frames arrive on an access port, which is no part of a spanning tree: something behind it is a bridge, and there may be a loop.",
+        "Find the sender with `sluice drops bpdu_on_access`; turn off spanning tree there, or connect it to a trunk.",
+    ),
+    (
         "DROPS_ATTACK",
         "Drops that point to an attack or a broken station are increasing.",
         "See `sluice drops`: the sample frame names the sender.",

@@ -1,4 +1,5 @@
-use bridge_model::types::{Epoch, Revision};
+use bridge_model::types::{Epoch, InterfaceId, Revision};
+use fwd::DropSample;
 use fwd::counters::Snapshot;
 
 use super::*;
@@ -101,4 +102,52 @@ fn drops_are_reported_while_they_rise_by_the_worst_reason_of_each_kind() {
     at(4, 4, 40, 3, 5999);
     at(5, 4, 40, 3, 5999);
     assert_eq!(conditions(&shared, Duration::from_secs(5)), []);
+}
+
+#[test]
+fn a_spanning_tree_frame_on_an_access_port_is_reported_until_none_came_for_a_while() {
+    let shared = shared(
+        "hosts: [{name: gw-a}]\n\
+         bridges: [{name: web}]\n\
+         accessPorts: [{name: t1, bridge: web}]",
+    );
+    let at = Duration::from_secs;
+    let site = shared.site();
+    let port = Owner::Port("t1".parse().unwrap());
+    let slot = site.slots.owners().iter().position(|owner| *owner == port).unwrap();
+    let head =
+        [0x01, 0x80, 0xc2, 0, 0, 0, 0x52, 0x54, 0, 0, 0, 1, 0, 0x26, 0x42, 0x42, 3, 0, 0, 2, 2, 0];
+    let arrives = |second, reason| {
+        let sample = DropSample {
+            reason,
+            port: PortSlot::from_index(slot).unwrap(),
+            interface: InterfaceId(0),
+            octets: 60,
+            ticks: 0,
+            head: head.into_iter().collect(),
+        };
+        shared.observed.lock().samples.keep(at(second), sample);
+    };
+    let messages = |second| {
+        let found = conditions(&shared, at(second)).into_iter();
+        let found = found.filter(|condition| condition.reason == Reason::BpduOnAccess);
+        found.map(|c| format!("{} {}", c.object, c.message)).collect::<Vec<_>>()
+    };
+
+    arrives(100, DropReason::Reserved);
+    assert_eq!(messages(100), [""; 0]);
+
+    arrives(100, DropReason::BpduOnAccess);
+    let reported = |ago| {
+        format!(
+            "ports/t1 a spanning tree frame arrived {ago} s ago: \
+             52:54:00:00:00:01 > 01:80:c2:00:00:00 BPDU RSTP"
+        )
+    };
+    assert_eq!(messages(102), [reported(2)]);
+    assert_eq!(messages(129), [reported(29)]);
+    assert_eq!(messages(130), [""; 0]);
+
+    arrives(140, DropReason::BpduOnAccess);
+    assert_eq!(messages(140), [reported(0)]);
 }
