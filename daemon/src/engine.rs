@@ -32,6 +32,7 @@ use rtrb::RingBuffer;
 
 use crate::clock::Clock;
 use crate::control::{self, ControlHandle, Parts};
+use crate::dpdk_log::DpdkLog;
 use crate::exit::{Ending, Exit};
 use crate::failures;
 use crate::interface::Interface;
@@ -306,6 +307,7 @@ fn assemble(
     let learn = learn::spawn(Arc::clone(&shared)).map_err(|why| error(&why))?;
     let (control, thread) = control::spawn(Parts {
         shared: Arc::clone(&shared),
+        dpdk_log: DpdkLog::new(running.eal.clone()),
         store,
         fingerprint: loaded.fingerprint,
         view,

@@ -17,6 +17,7 @@ pub mod condition;
 pub mod control;
 pub mod daemon;
 pub mod diagnosis;
+pub mod dpdk_log;
 pub mod engine;
 pub mod exit;
 pub mod failures;

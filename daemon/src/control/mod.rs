@@ -27,6 +27,7 @@ use tokio::sync::oneshot;
 
 pub use change::{Changed, Edit};
 
+use crate::dpdk_log::DpdkLog;
 use crate::failures;
 use crate::requests::RequestMemory;
 use crate::shared::Shared;
@@ -157,6 +158,8 @@ struct Pending {
 pub struct Parts {
     /// What others read.
     pub shared: Arc<Shared>,
+    /// What DPDK logs.
+    pub dpdk_log: DpdkLog,
     /// The site file.
     pub store: SiteStore,
     /// The fingerprint of the site file when it was read; `None` if there was none.
@@ -183,6 +186,7 @@ pub struct Parts {
 
 pub(crate) struct Control {
     shared: Arc<Shared>,
+    dpdk_log: DpdkLog,
     store: SiteStore,
     fingerprint: Option<Fingerprint>,
     file_stamp: Option<Stamp>,
@@ -214,6 +218,7 @@ pub fn spawn(parts: Parts) -> std::io::Result<(ControlHandle, JoinHandle<Vec<Sto
     let control = Control {
         file_stamp: parts.store.stamp(),
         shared: parts.shared,
+        dpdk_log: parts.dpdk_log,
         store: parts.store,
         fingerprint: parts.fingerprint,
         view: parts.view,

@@ -59,6 +59,7 @@ impl Control {
             self.watch_file();
             self.shared.observed.lock().neighbors.expire(now);
             self.watch_conditions(now);
+            self.dpdk_log.pass_on();
         }
     }
 
