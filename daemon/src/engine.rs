@@ -22,8 +22,9 @@ use fwd_worker::{
     LinkMonitor, Links, PortPlan, Sharing, Stopped, WorkerHandle, WorkerPlan, WorkerPorts,
     distribute,
 };
-use pmd_config::bring_up::{Running, bring_up};
+use pmd_config::bring_up::{BringUpError, Running, bring_up};
 use pmd_config::check::check;
+use pmd_config::claim::ClaimError;
 use pmd_config::instance::{InstanceError, InstanceLock, file_prefix};
 use pmd_config::node::{Interface as NodeInterface, NodeFile};
 use pmd_config::plan::{Pages, Share};
@@ -169,7 +170,12 @@ fn devices(
         .into_plan()
         .map_err(|why| Ending::new(Exit::Problems, &format!("{}: {why}", path.display())))?;
     let name = plan.name.as_str().parse().map_err(|why| Ending::new(Exit::Invalid, &why))?;
-    let running = bring_up(&plan, lock).map_err(|why| error(&why))?;
+    let running = bring_up(&plan, lock).map_err(|why| match why {
+        BringUpError::Claim { source: ClaimError::Taken { .. }, .. } => {
+            Ending::new(Exit::Conflict, &why)
+        }
+        _ => error(&why),
+    })?;
     Ok((running, absent, name))
 }
 
@@ -195,8 +201,11 @@ fn interfaces(running: &mut Running, node: &NodeFile, absent: Absent) -> Result<
             queues: Queues { receive: Vec::new(), transmit: Vec::new() },
         })
         .collect();
-    for worker in &mut running.workers {
-        for (plan, (receive, transmit)) in queues.iter_mut().zip(worker.queues.drain(..)) {
+    for (number, worker) in (0_u16..).zip(&mut running.workers) {
+        // A device with fewer queues than there are workers has none for the last of them.
+        let devices = queues.iter_mut().zip(&running.plan.interfaces);
+        let with_one = devices.filter(|(_, planned)| planned.queues > number).map(|(plan, _)| plan);
+        for (plan, (receive, transmit)) in with_one.zip(worker.queues.drain(..)) {
             plan.queues.receive.push(receive);
             plan.queues.transmit.push(transmit);
         }

@@ -139,3 +139,43 @@ fn ports_and_interfaces_show_counters_of_both_sides() {
     assert!(!eth1.driver_counters.is_empty());
     gateway.stop();
 }
+
+#[test]
+fn two_workers_poll_each_the_queues_that_a_device_has_for_it() {
+    enter_new_namespaces();
+    let _trunk = Wire::cable("eth1", "p1");
+    let with_tap = INTERFACES.replace("vm1]\nkind = \"af_packet", "vm1]\nkind = \"tap");
+    assert_ne!(with_tap, INTERFACES);
+    let mut gateway = Gateway::new(&with_tap);
+    let node = fs::read_to_string(gateway.path("sluice.toml")).unwrap();
+    fs::write(gateway.path("sluice.toml"), format!("cores = \"0-1\"\n{node}")).unwrap();
+    fs::write(gateway.site(), SITE).unwrap();
+    let client = gateway.start();
+    client.wait_forwarding(2);
+
+    // A packet socket has one queue, a tap as many as there are workers.
+    let workers = client.status().workers;
+    let polled: Vec<_> = workers.iter().map(|worker| worker.interfaces.join(" ")).collect();
+    assert_eq!(polled, ["eth1 vm1", "vm1"]);
+    gateway.stop();
+}
+
+#[test]
+fn a_second_gateway_on_the_same_interfaces_is_refused_and_the_first_goes_on() {
+    enter_new_namespaces();
+    let (trunk, guest) = (Wire::cable("eth1", "p1"), Wire::cable("vm1", "p2"));
+    let mut gateway = Gateway::new(INTERFACES);
+    fs::write(gateway.site(), SITE).unwrap();
+    let client = gateway.start();
+    client.wait_forwarding(2);
+
+    // Its own state folder and socket: nothing but the interfaces is shared.
+    let other = Gateway::new(INTERFACES);
+    let (code, message) = other.run(&[]);
+    assert_eq!(code, 4, "{message}");
+    assert!(message.contains("kernel interface eth1 is in use by another sluiced"), "{message}");
+
+    trunk.send(&tagged(10, ALL, station(1), 1));
+    assert_eq!(number(&guest.expect()), 1);
+    gateway.stop();
+}
