@@ -73,12 +73,8 @@ impl GatewayConfig for ConfigService {
     ) -> Result<Response<v1::ApplyResponse>, Status> {
         let request = request.into_inner();
         let id = field::request_id("request_id", &request.request_id)?;
-        let digest = digest(&(
-            &request.document,
-            request.prune,
-            request.expected_revision,
-            request.validate_only,
-        ));
+        // Not of the expected revision: whoever repeats a request has seen what it led to.
+        let digest = digest(&(&request.document, request.prune, request.validate_only));
         let terms = Terms {
             validate_only: request.validate_only,
             expected_revision: Some(request.expected_revision).filter(|revision| *revision != 0),

@@ -1,6 +1,7 @@
 //! Why frames were dropped, with an example of each kind.
 
 use bridge_model::reason::{DropReason, Severity};
+use bridge_model::topology::Topology;
 use bridge_model::wire;
 use fwd::counters::PortSlot;
 use proto::failure::Failure;
@@ -8,6 +9,7 @@ use proto::{field, v1};
 
 use super::timestamp;
 use crate::diagnosis::owner_text;
+use crate::failures;
 use crate::shared::{Observed, Shared};
 
 const fn badness(severity: Severity) -> u8 {
@@ -48,6 +50,12 @@ fn drop_line(
     }
 }
 
+/// Whether the site has a port of this name, here or on another host.
+fn is_port(topology: &Topology, name: &str) -> bool {
+    let name = name.rsplit('/').next().unwrap_or(name);
+    topology.trunks.contains_key(name) || topology.access_ports.contains_key(name)
+}
+
 /// `ListDrops`.
 pub(super) fn drops(
     shared: &Shared,
@@ -61,6 +69,7 @@ pub(super) fn drops(
     let total = shared.reading().total;
     let observed = shared.observed.lock();
     let mut lines: Vec<(DropReason, v1::Drop)> = Vec::new();
+    let mut is_known = request.port.is_empty() || is_port(&site.topology, &request.port);
     let reasons = || DropReason::ALL.iter().copied().filter(|r| wanted.is_none_or(|w| w == *r));
     for (index, owner) in site.slots.owners().iter().enumerate() {
         let Some(slot) = PortSlot::from_index(index) else { continue };
@@ -69,6 +78,7 @@ pub(super) fn drops(
         if !request.port.is_empty() && request.port != name && !is_named(&name) {
             continue;
         }
+        is_known = true;
         for reason in reasons() {
             let frames = total.port(slot).drops[reason.index()];
             if frames == 0 {
@@ -81,6 +91,9 @@ pub(super) fn drops(
                 observed.window.per_second(|r| r.total.port(slot).drops[reason.index()]);
             lines.push((reason, line));
         }
+    }
+    if !is_known {
+        return Err(failures::not_found(&format!("port {}", request.port)));
     }
     if request.with_zero {
         for reason in reasons() {

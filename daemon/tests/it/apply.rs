@@ -109,12 +109,27 @@ fn what_a_request_expects_and_how_it_is_repeated_is_kept() {
     client.apply(v1::ApplyRequest { prune: true, ..document(SITE) }).unwrap();
     let again = client.apply(named("bridges: [{name: a}]")).unwrap();
     assert_eq!((again.revision, again.differences), (first.revision, first.differences));
+    let seen = v1::ApplyRequest { expected_revision: 4, ..named("bridges: [{name: a}]") };
+    assert_eq!(client.apply(seen).unwrap().revision, first.revision, "whatever it expects now");
     assert_eq!(client.status().revision, 4, "the repetition was not done again");
     let reused = client.apply(named("bridges: [{name: b}]"));
     check(reused, Code::InvalidArgument, ErrorReason::RequestIdReused);
     let long = v1::ApplyRequest { request_id: "x".repeat(65), ..document(db) };
     let failure = check(client.apply(long), Code::InvalidArgument, ErrorReason::FieldInvalid);
     assert_eq!(failure.fields[0].field, "request_id");
+    gateway.stop();
+}
+
+#[test]
+fn drops_of_a_port_that_does_not_exist_are_an_error_and_no_empty_list() {
+    let (gateway, client) = idle();
+    let drops_of = |port: &str| {
+        let request = v1::ListDropsRequest { port: port.to_owned(), ..Default::default() };
+        client.state(|mut client| async move { client.list_drops(request).await })
+    };
+
+    assert!(drops_of("trunks/t1").unwrap().drops.is_empty());
+    check(drops_of("nope"), Code::NotFound, ErrorReason::ResourceNotFound);
     gateway.stop();
 }
 
