@@ -154,13 +154,15 @@ impl<F: Frame> Egress<F> {
         if self.bins.get(interface.index()).is_some_and(|bin| bin.data.frames.is_full()) {
             self.send(io, interface, now);
         }
-        if let Some(bin) = self.bins.get_mut(interface.index()) {
-            if !bin.listed {
-                bin.listed = true;
-                self.filled.push(interface);
-            }
-            Self::put(&mut bin.data, frame, note);
+        let Some(bin) = self.bins.get_mut(interface.index()) else {
+            let origin = Origin { interface, port: note.port(), now };
+            return self.drop(io, frame, DropReason::TxLinkDown, origin);
+        };
+        if !bin.listed {
+            bin.listed = true;
+            self.filled.push(interface);
         }
+        Self::put(&mut bin.data, frame, note);
     }
 
     /// There is room: [`send`](Self::send) leaves every queue empty.
