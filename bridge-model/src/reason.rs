@@ -21,6 +21,8 @@ pub enum Stage {
     Forward,
     /// Rewrite and transmission.
     Transmit,
+    /// The outer headers of a tunnel, on the way in or out.
+    Tunnel,
 }
 
 /// What a drop says about the network.
@@ -48,6 +50,7 @@ impl Stage {
             Self::Learn => "learn",
             Self::Forward => "forward",
             Self::Transmit => "transmit",
+            Self::Tunnel => "tunnel",
         }
     }
 }
@@ -206,6 +209,36 @@ drop_reasons! {
     PuntFull = "punt_full", Reserved, Capacity,
         "The control plane did not take control frames as fast as they arrived.",
         "See `sluice drops`: a port that floods control frames is named there.";
+    NotForUs = "not_for_us", Tunnel, Expected,
+        "A frame on the underlay is addressed to another station: its destination MAC is not that of the interface.",
+        "Nothing, as a rule: switches flood what they have not learned. A high rate means a wrong ARP or neighbour entry somewhere.";
+    TunnelUnexpected = "tunnel_unexpected", Tunnel, Config,
+        "A packet on the underlay is for an address or a protocol that this host does not have, or its tunnel is of another kind than the one configured for its sender.",
+        "Compare the sample with the tunnel zone: kind, UDP port, `vtep` of this host. To give other protocols to the kernel set `kernel` on the underlay link.";
+    TunnelBadHeader = "tunnel_bad_header", Tunnel, Attack,
+        "An outer header is broken: truncated, wrong length or version, VXLAN without the I flag, GRE without a key or with an unknown flag or payload.",
+        "Find the sender by the sample frame and repair its tunnel configuration.";
+    TunnelBadChecksum = "tunnel_bad_checksum", Tunnel, Attack,
+        "An outer checksum (IPv4 header, UDP or GRE) is wrong, or is zero over IPv6 where that was not agreed.",
+        "Look for a failing cable or card on the underlay; for zero over IPv6 set `udpChecksum: zero` on the zone or let the sender compute it.";
+    TunnelFragment = "tunnel_fragment", Tunnel, Config,
+        "The outer packet is a fragment. A tunnel endpoint does not reassemble (RFC 7348 section 4.3).",
+        "Raise the MTU of the underlay, or lower the MTU of the sender's stations; `sluice tunnels` shows the MTU that fits.";
+    VtepUnknown = "vtep_unknown", Tunnel, Config,
+        "The sender of the tunnel packet is neither a host of a tunnel zone nor a tunnel of this site that carries the bridge.",
+        "Add the endpoint as a `tunnels` object, or its bridge to that object's `bridges`; otherwise stop the sender.";
+    VniUnknown = "vni_unknown", Tunnel, Config,
+        "No bridge of this host has this VNI (or GRE key).",
+        "Compare `vni` of the bridge on both sides. While a bridge is being removed a few such frames are normal.";
+    TunnelTagged = "tunnel_tagged", Tunnel, Config,
+        "The frame inside the tunnel has a VLAN tag, and the bridge is not transparent.",
+        "Remove the tag at the sender, or set `transparent: true` on the bridge.";
+    TunnelNoRoute = "tunnel_no_route", Tunnel, Config,
+        "There is no underlay link and no route towards the tunnel endpoint.",
+        "Add a route to this host's `routes`, or an address of the endpoint's network to a link of its `underlay`.";
+    NeighborUnresolved = "neighbor_unresolved", Tunnel, Capacity,
+        "The next hop towards the tunnel endpoint does not answer ARP or neighbour solicitations (yet). Nothing is queued for it.",
+        "See `sluice underlay`: check the cable, the VLAN and the address of the next hop. A few such frames after a start are normal.";
     Shutdown = "shutdown", Transmit, Expected,
         "The worker was stopping and could not send the frame any more.",
         "Nothing.";
@@ -252,11 +285,28 @@ pub enum PuntReason {
     SlowProtocol,
     /// Link layer discovery.
     Lldp,
+    /// ARP or neighbour discovery on the underlay.
+    UnderlayNeighbor,
+    /// ICMP or ICMPv6 for one of our underlay addresses.
+    UnderlayIcmp,
+    /// Bidirectional forwarding detection with a peer.
+    Bfd,
+    /// A request that was answered for the station asked for (`neighborSuppression`).
+    NeighborSuppressed,
 }
 
 impl PuntReason {
     /// Every reason, in the order of their numbers.
-    pub const ALL: &'static [Self] = &[Self::Bpdu, Self::Pvst, Self::SlowProtocol, Self::Lldp];
+    pub const ALL: &'static [Self] = &[
+        Self::Bpdu,
+        Self::Pvst,
+        Self::SlowProtocol,
+        Self::Lldp,
+        Self::UnderlayNeighbor,
+        Self::UnderlayIcmp,
+        Self::Bfd,
+        Self::NeighborSuppressed,
+    ];
     /// How many reasons there are.
     pub const COUNT: usize = Self::ALL.len();
 
@@ -267,6 +317,10 @@ impl PuntReason {
             Self::Pvst => "pvst",
             Self::SlowProtocol => "slow_protocol",
             Self::Lldp => "lldp",
+            Self::UnderlayNeighbor => "underlay_neighbor",
+            Self::UnderlayIcmp => "underlay_icmp",
+            Self::Bfd => "bfd",
+            Self::NeighborSuppressed => "neighbor_suppressed",
         }
     }
 

@@ -229,9 +229,9 @@ fn view(host: &Name, interfaces: &[Interface], monitor: &mut LinkMonitor) -> Hos
         let state = interface.look();
         monitor.note(InterfaceId(at), state);
         let link = if state == LinkState::Up { Link::Up } else { Link::Down };
-        InterfaceView { name: interface.name.clone(), mtu: interface.mtu, link }
+        InterfaceView { name: interface.name.clone(), mtu: interface.mtu, mac: interface.mac, link }
     };
-    HostView { host: host.clone(), interfaces: (0_u16..).zip(interfaces).map(look).collect() }
+    HostView::new(host.clone(), (0_u16..).zip(interfaces).map(look).collect())
 }
 
 /// A secret for the MAC table, so that nobody can choose addresses that collide.
@@ -366,6 +366,7 @@ impl Spawned {
         let (writer, read) = counters(layout);
         let (learn, learned) = RingBuffer::new(LEARN_RING);
         let (punt, punted) = RingBuffer::new(PUNT_RING);
+        let (protocol, _protocols) = RingBuffer::new(PUNT_RING);
         let (samples, sampled) = RingBuffer::new(SAMPLE_RING);
         let polled = share
             .receives()
@@ -391,6 +392,7 @@ impl Spawned {
                 receiver,
                 learn,
                 punt,
+                protocol,
                 samples,
                 counters: writer,
                 isa,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bridge_model::compile::{HostView, InterfaceView, Link, Numbering, compile};
 use bridge_model::site;
-use bridge_model::types::{Epoch, InterfaceId, Name, Revision};
+use bridge_model::types::{Epoch, InterfaceId, MacAddr, Name, Revision};
 use fwd::counters::{CounterLayout, CounterSlots, Owner, counters};
 use fwd::mac::Seed;
 use fwd::{Image, Learner, LearnerOptions};
@@ -23,10 +23,14 @@ pub(crate) const TICKS_PER_SECOND: u64 = 1_000_000_000;
 pub(crate) fn shared(text: &str, interfaces: &[&str]) -> Shared {
     let topology = site::parse("site.yaml", text).unwrap();
     let name: Name = "gw-a".parse().unwrap();
-    let interface =
-        |name: &&str| InterfaceView { name: name.parse().unwrap(), mtu: 1500, link: Link::Up };
+    let interface = |name: &&str| InterfaceView {
+        name: name.parse().unwrap(),
+        mtu: 1500,
+        mac: MacAddr::ZERO,
+        link: Link::Up,
+    };
     let interfaces = interfaces.iter().map(interface).collect();
-    let view = HostView { host: name.clone(), interfaces };
+    let view = HostView::new(name.clone(), interfaces);
     let mut numbering = Numbering::default();
     let compiled = compile(&topology, &view, &mut numbering, Revision(1)).unwrap();
     let layout = CounterLayout::default();

@@ -2,7 +2,7 @@
 
 use arrayvec::ArrayVec;
 use bridge_model::reason::{DropReason, PuntReason};
-use bridge_model::types::InterfaceId;
+use bridge_model::types::{Fid, InterfaceId, MemberId, UnderlayId};
 
 use crate::counters::PortSlot;
 
@@ -46,6 +46,40 @@ pub struct PuntFrame {
     /// The worker's time stamp, in ticks.
     pub ticks: u64,
     /// The frame, or its first [`PUNT_OCTETS`].
+    pub bytes: ArrayVec<u8, PUNT_OCTETS>,
+}
+
+/// Why the protocol thread gets a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProtocolEvent {
+    /// It ended with us: a packet of an underlay protocol.
+    Consumed(PuntReason),
+    /// It was dropped as `mtu_exceeded` because a tunnel, or the port behind one, takes layer 3
+    /// packets of at most `mtu` octets: its sender may be told. `bytes` is the frame as its bridge
+    /// sees it, without the tags that its class is keyed by.
+    TooBig {
+        /// The largest layer 3 packet, in octets.
+        mtu: u16,
+    },
+    /// It went its way: a copy to learn the neighbour from, in a bridge with `neighborSuppression`.
+    /// `bytes` as for [`Self::TooBig`].
+    Neighbor,
+}
+
+/// A frame for the protocol thread.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProtocolFrame {
+    /// Why.
+    pub event: ProtocolEvent,
+    /// The underlay link that it came by, of a frame that was consumed.
+    pub link: UnderlayId,
+    /// The learning domain and the member that it came by, of others: where an answer goes, see
+    /// [`crate::Worker::inject`].
+    pub place: (Fid, MemberId),
+    /// The frame's length in octets.
+    pub octets: u32,
+    /// The frame from the destination address on, or its first [`PUNT_OCTETS`]; of a consumed one
+    /// without the tag that selected the link.
     pub bytes: ArrayVec<u8, PUNT_OCTETS>,
 }
 

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use bridge_model::types::Fid;
 
 use crate::counters::{CounterLayout, PortSlot};
+use crate::underlay::UnderlayCells;
 
 const FULL: u8 = 1;
 const UNFAIR: u8 = 2;
@@ -23,6 +24,8 @@ pub struct Live {
     ports: Box<[AtomicU8]>,
     /// The learner's turns so far.
     turn: AtomicU32,
+    /// Next hops and peers.
+    pub(crate) underlay: UnderlayCells,
 }
 
 impl Live {
@@ -32,7 +35,13 @@ impl Live {
             fids: (0..=u16::MAX).map(|_| AtomicU8::new(0)).collect(),
             ports: (0..layout.ports.max(1)).map(|_| AtomicU8::new(0)).collect(),
             turn: AtomicU32::new(0),
+            underlay: UnderlayCells::default(),
         }
+    }
+
+    /// The cells of next hops and peers.
+    pub fn underlay(&self) -> &UnderlayCells {
+        &self.underlay
     }
 
     /// The learning domain has reached its MAC limit.

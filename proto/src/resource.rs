@@ -101,7 +101,7 @@ pub fn ranges(set: &VlanSet) -> Vec<v1::VidRange> {
 
 impl From<&Host> for v1::Host {
     fn from(host: &Host) -> Self {
-        Self { vtep: text(host.vtep.as_ref()) }
+        Self { vtep: text(host.vtep.addresses().next().as_ref()) }
     }
 }
 

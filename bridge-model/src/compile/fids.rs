@@ -179,6 +179,9 @@ fn fid_table(
         mac_limit: bridge.and_then(|bridge| bridge.mac_limit),
         members,
         flood,
+        suppress: false,
+        tunnel_mtu: None,
+        clamp_mss: false,
     }
 }
 

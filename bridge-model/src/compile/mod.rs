@@ -17,9 +17,10 @@ pub use error::{CompileError, Note};
 pub use numbering::{Domain, Location, Numbering, Place};
 pub use scope::Scope;
 pub use tables::{
-    Class, FidTable, InterfaceTable, MacLimit, Member, MemberRoute, OverLimit, PortTable, PushTags,
-    Relay, ReservedAction, ReservedTable, StormLimits, StormRate, Tables, TaggedClasses,
-    VidClasses,
+    Class, Encapsulation, FidTable, InterfaceTable, MacLimit, Member, MemberRoute, OverLimit,
+    PathTable, PeerTable, PortTable, PushTags, Relay, ReservedAction, ReservedTable, StormLimits,
+    StormRate, TUNNEL_GROUP, Tables, TaggedClasses, UnderlayLinkTable, UnderlayTable, VidClasses,
+    VniTable,
 };
 pub use view::{HostView, InterfaceView, Link};
 
@@ -57,6 +58,7 @@ pub fn compile(
         interfaces: interfaces::build(&local, &next),
         ports: interfaces::build_ports(&local, &next),
         fids: plan.build(&local, &next),
+        underlay: UnderlayTable::default(),
     };
     *numbering = next;
     Ok(Compiled { tables, static_macs, notes })

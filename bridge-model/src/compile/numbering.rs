@@ -55,13 +55,15 @@ pub enum Place {
         /// The VID of the inner tag, of a pair.
         inner_vid: Option<VlanId>,
     },
+    /// Another host or a foreign endpoint: the name of its port, [`Name::of_peer`].
+    Peer(Name),
 }
 
 impl Place {
     /// The bridge port.
     pub fn port(&self) -> &Name {
         match self {
-            Self::Access(port) | Self::Trunk { trunk: port, .. } => port,
+            Self::Access(port) | Self::Trunk { trunk: port, .. } | Self::Peer(port) => port,
         }
     }
 }
@@ -179,7 +181,7 @@ impl Numbering {
         let place = numbered.places.get(&member).filter(|_| !numbered.retired)?;
         let payload_vid = VlanId::new(fid.0 - first.0).ok();
         let (vid, inner_vid) = match place {
-            Place::Access(_) => (payload_vid, None),
+            Place::Access(_) | Place::Peer(_) => (payload_vid, None),
             Place::Trunk { vid, inner_vid, .. } => (Some(*vid), *inner_vid),
         };
         let owner = numbered.domain.owner().clone();

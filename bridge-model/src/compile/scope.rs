@@ -33,7 +33,7 @@ impl Scope {
                 Domain::Transit(..) => false,
             },
             Self::GatewayBridge { name, vid: wanted } => match place {
-                Place::Access(_) => false,
+                Place::Access(_) | Place::Peer(_) => false,
                 Place::Trunk { trunk, vid, .. } => {
                     wanted.is_none_or(|wanted| wanted == *vid)
                         && topology

@@ -13,10 +13,18 @@
 //! small, and retiring a member (a flush, a port that went down) makes every entry that points at it
 //! void in one step: [`MemberRoute::Retired`] reads as "unknown".
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use crate::reason::{DropReason, PuntReason};
-use crate::types::{Fid, InterfaceId, MemberId, Name, PortId, Revision, Tpid, VlanId};
+use crate::topology::{BfdTimers, TunnelDscp};
+use crate::types::{
+    Fid, InterfaceId, MacAddr, MemberId, Name, PeerId, PortId, Revision, Tpid, UnderlayId, VlanId,
+    Vni,
+};
 
 /// Everything that the workers of one host read.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -30,6 +38,8 @@ pub struct Tables {
     pub ports: Vec<PortTable>,
     /// By [`Fid`]; element 0 is unused and empty.
     pub fids: Vec<FidTable>,
+    /// Where tunnels begin and end on this host.
+    pub underlay: UnderlayTable,
 }
 
 /// What happens to a frame that arrives on one interface, before anything is looked up.
@@ -122,6 +132,11 @@ pub enum Class {
     },
     /// Nowhere.
     Drop(DropReason),
+    /// It belongs to the underlay: see [`UnderlayTable`]. The tag that selected the link is taken
+    /// off.
+    Underlay(UnderlayId),
+    /// From the kernel, by the exception path: out by this underlay link, with its tag.
+    Kernel(UnderlayId),
     /// By the VID of the inner tag, whose TPID is 0x8100 (a pair of service and customer tag). An
     /// unlisted pair is [`DropReason::VlanUnknown`], and so is any other inside: untagged, VID 0 or
     /// 4095, or another TPID.
@@ -197,6 +212,13 @@ pub struct FidTable {
     /// Members that a flooded frame goes to, ascending; the ingress member and members of its
     /// split-horizon group are skipped.
     pub flood: Vec<MemberId>,
+    /// Known neighbours are answered for (`neighborSuppression`).
+    pub suppress: bool,
+    /// The largest layer 3 packet that every tunnel of this domain carries, in octets; `None` without
+    /// tunnels. The effective MTU of the bridge.
+    pub tunnel_mtu: Option<u16>,
+    /// TCP SYN segments to and from tunnels announce at most `tunnel_mtu` less the headers.
+    pub clamp_mss: bool,
 }
 
 /// One place that a learning domain can send to.
@@ -225,7 +247,18 @@ pub enum MemberRoute {
         /// What is put in front.
         push: PushTags,
     },
+    /// In a tunnel.
+    Tunnel {
+        /// To whom.
+        peer: PeerId,
+        /// The VNI, or the key of GRE.
+        vni: Vni,
+    },
 }
+
+/// [`Member::split_horizon`] of every [`MemberRoute::Tunnel`]: what came by one tunnel never leaves by
+/// another (rule F6).
+pub const TUNNEL_GROUP: u16 = u16::MAX;
 
 /// The tags that a frame gets on its way out, after those that its class is keyed by were taken off.
 ///
@@ -280,4 +313,116 @@ pub enum ReservedAction {
     /// a copy to read, also when there is nobody to pass it on to ([`DropReason::BpduNoRelay`]).
     /// Tagged with a VID other than 0, it goes only to trunks that carry the VID.
     Relay(Option<PuntReason>),
+}
+
+/// Where tunnels begin and end on one host; empty on a host without.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UnderlayTable {
+    /// By [`UnderlayId`].
+    pub links: Vec<UnderlayLinkTable>,
+    /// Every address of this host on the underlay: those of its links and its VTEP addresses. What is
+    /// for another address is not for us, whatever link it came by.
+    pub local: Vec<IpAddr>,
+    /// By [`PeerId`].
+    pub peers: Vec<PeerTable>,
+    /// The bridges that this host has, by VNI.
+    pub vnis: BTreeMap<Vni, VniTable>,
+    /// UDP ports at which VXLAN is expected, ascending.
+    pub vxlan_ports: Vec<u16>,
+    /// What happens to reserved destinations inside a tunnel: always dropped (section 5).
+    pub reserved: Option<ReservedTable>,
+}
+
+/// An interface, or one VLAN of it, that speaks IP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnderlayLinkTable {
+    /// The device.
+    pub interface: InterfaceId,
+    /// The tag (0x8100, priority 0) of everything on it; `None` is untagged.
+    pub vlan: Option<VlanId>,
+    /// Its own address, the source of all that is sent by it.
+    pub mac: MacAddr,
+    /// The largest IP packet, in octets.
+    pub mtu: u16,
+    /// This host's addresses on it, with the prefix.
+    pub addresses: Vec<IpNet>,
+    /// Where everything goes that is neither a tunnel's nor ours; `None`: it is dropped.
+    pub kernel: Option<InterfaceId>,
+}
+
+/// The far end of a tunnel: a host or a foreign endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerTable {
+    /// The host or the tunnel.
+    pub name: Name,
+    /// What its frames are counted for; named [`Name::of_peer`].
+    pub port: PortId,
+    /// Our address.
+    pub local: IpAddr,
+    /// Its address, of the same family. No two peers have the same.
+    pub remote: IpAddr,
+    /// How frames are wrapped for it, and expected from it.
+    pub encapsulation: Encapsulation,
+    /// The outer DSCP.
+    pub dscp: TunnelDscp,
+    /// The ways to it, 1 to 8, among which flows are spread: that of number `flow hash * n >> 16`,
+    /// then the following ones while a way's next hop is unresolved. Empty: there is no route.
+    pub paths: Vec<PathTable>,
+    /// The largest IP packet that every path takes, in octets; 0 without a path.
+    pub mtu: u16,
+    /// How it is watched.
+    pub bfd: Option<BfdTimers>,
+}
+
+impl PeerTable {
+    /// The longest inner frame, in octets from the destination address on, tags included.
+    pub fn max_frame(&self) -> u16 {
+        self.mtu.saturating_sub(self.overhead())
+    }
+
+    /// Octets from the outer IP header to the inner frame.
+    pub const fn overhead(&self) -> u16 {
+        let ip = if self.remote.is_ipv4() { 20 } else { 40 };
+        ip + match self.encapsulation {
+            Encapsulation::Vxlan { .. } => 16,
+            Encapsulation::Gre => 8,
+        }
+    }
+}
+
+/// One way to a peer.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PathTable {
+    /// The link to send by.
+    pub link: UnderlayId,
+    /// The neighbour on that link: a router or the peer itself.
+    pub next_hop: IpAddr,
+}
+
+/// How frames are wrapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encapsulation {
+    /// VXLAN (RFC 7348).
+    Vxlan {
+        /// The UDP destination port.
+        port: u16,
+        /// The outer UDP checksum is computed; otherwise it is zero.
+        checksum: bool,
+        /// Over IPv6, a zero checksum that arrives is accepted (RFC 6935).
+        accept_zero: bool,
+    },
+    /// GRE with a key and without checksum or sequence number (RFC 2784, RFC 2890); both are accepted.
+    Gre,
+}
+
+/// What a VNI leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VniTable {
+    /// The learning domain; of a transparent bridge that of untagged frames.
+    pub fid: Fid,
+    /// The tag stack of the inner frame is payload and its outer VID selects `fid + VID`; otherwise a
+    /// tagged inner frame is [`DropReason::TunnelTagged`].
+    pub transparent: bool,
+    /// The member that each peer is in this domain; a peer that is not here has no business in it.
+    pub members: BTreeMap<PeerId, MemberId>,
 }

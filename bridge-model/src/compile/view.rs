@@ -1,6 +1,8 @@
 //! What a host has: the other half of what tables are compiled from.
 
-use crate::types::{InterfaceId, Name};
+use std::collections::BTreeSet;
+
+use crate::types::{InterfaceId, MacAddr, Name};
 
 /// Whether a device has carrier.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,6 +21,8 @@ pub struct InterfaceView {
     pub name: Name,
     /// The largest layer 3 packet it can send, in octets.
     pub mtu: u16,
+    /// Its own address: the source of what this host sends as a station.
+    pub mac: MacAddr,
     /// Whether it has carrier.
     pub link: Link,
 }
@@ -30,9 +34,17 @@ pub struct HostView {
     pub host: Name,
     /// Its interfaces; the index is the [`InterfaceId`].
     pub interfaces: Vec<InterfaceView>,
+    /// Hosts and tunnels (by the names of those objects) that are known to be out of reach: nothing is
+    /// sent to them, and what was learned behind them is void.
+    pub peers_down: BTreeSet<Name>,
 }
 
 impl HostView {
+    /// A host that knows of no peer that is out of reach.
+    pub const fn new(host: Name, interfaces: Vec<InterfaceView>) -> Self {
+        Self { host, interfaces, peers_down: BTreeSet::new() }
+    }
+
     /// The number of the interface `name`.
     pub fn interface_id(&self, name: &Name) -> Option<InterfaceId> {
         let index = self.interfaces.iter().position(|interface| interface.name == *name)?;

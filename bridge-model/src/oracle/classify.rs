@@ -26,7 +26,7 @@ impl Arrival {
     /// The port it came in by, and the VID it had there.
     pub(super) fn port_and_vid(&self) -> (&Name, Option<VlanId>) {
         match &self.place {
-            Place::Access(port) => (port, None),
+            Place::Access(port) | Place::Peer(port) => (port, None),
             Place::Trunk { trunk, vid, .. } => (trunk, Some(*vid)),
         }
     }

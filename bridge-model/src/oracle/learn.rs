@@ -75,6 +75,7 @@ impl Oracle {
         let port_limit = match &arrival.place {
             Place::Access(name) => topology.access_ports.get(name).and_then(|p| p.mac_limit),
             Place::Trunk { trunk, .. } => topology.trunks.get(trunk).and_then(|t| t.mac_limit),
+            Place::Peer(_) => None,
         };
         let bridge = match &arrival.domain {
             Domain::Bridge(bridge) | Domain::Transparent(bridge) => Some(bridge),

@@ -97,7 +97,7 @@ impl Oracle {
         for ((owner, domain_vid), table) in self.domain_tables() {
             for (mac, entry) in table.iter() {
                 let vid = match entry.place {
-                    Place::Access(_) => None,
+                    Place::Access(_) | Place::Peer(_) => None,
                     Place::Trunk { vid, inner_vid, .. } => Some((vid, inner_vid)),
                 };
                 let (owner, port) = (owner.clone(), entry.place.port().clone());

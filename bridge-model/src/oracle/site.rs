@@ -166,6 +166,7 @@ impl Site {
         match place {
             Place::Access(port) => self.topology.access_ports.get(port)?.binding.as_ref(),
             Place::Trunk { trunk, .. } => self.topology.trunks.get(trunk)?.binding(),
+            Place::Peer(_) => None,
         }
     }
 

@@ -75,7 +75,7 @@ impl Site {
     /// The VLAN link that leads to a place behind a trunk.
     pub(super) fn link_key(&self, place: &Place) -> Option<LinkKey> {
         match place {
-            Place::Access(_) => None,
+            Place::Access(_) | Place::Peer(_) => None,
             Place::Trunk { trunk, vid, inner_vid } => {
                 let gateway_bridge = self.topology.trunks.get(trunk)?.gateway_bridge.clone();
                 Some(LinkKey { gateway_bridge, vid: *vid, inner_vid: *inner_vid })
@@ -102,6 +102,7 @@ impl Site {
                     let port = self.topology.access_ports.get(port);
                     (self.live(port.and_then(|port| port.binding.as_ref())), Vec::new())
                 }
+                Place::Peer(_) => continue,
                 Place::Trunk { trunk, vid, inner_vid } => {
                     let Some(trunk) = self.topology.trunks.get(trunk) else { continue };
                     let priority = transit.priority();

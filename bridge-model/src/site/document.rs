@@ -182,7 +182,13 @@ fn host(o: &mut Object<'_, '_>) -> Option<(Name, Host)> {
     let name = o.required("name", values::name);
     let vtep = o.optional("vtep", values::address);
     let name = name?;
-    Some((name.clone(), Host { name, vtep }))
+    let mut host = Host::new(name.clone());
+    match vtep {
+        Some(std::net::IpAddr::V4(address)) => host.vtep.v4 = Some(address),
+        Some(std::net::IpAddr::V6(address)) => host.vtep.v6 = Some(address),
+        None => {}
+    }
+    Some((name, host))
 }
 
 fn bridge(o: &mut Object<'_, '_>) -> Option<(Name, Bridge)> {
@@ -193,7 +199,7 @@ fn bridge(o: &mut Object<'_, '_>) -> Option<(Name, Bridge)> {
     let transparent = o.optional("transparent", values::truth).unwrap_or_default();
     let admin = o.optional("admin", values::admin).unwrap_or_default();
     let name = name?;
-    Some((name.clone(), Bridge { name, vni, ageing, mac_limit, transparent, admin }))
+    Some((name.clone(), Bridge { vni, ageing, mac_limit, transparent, admin, ..Bridge::new(name) }))
 }
 
 fn mac_limit(o: &mut Object<'_, '_>) -> Option<MacLimit> {
@@ -329,7 +335,7 @@ fn tunnel_zone(o: &mut Object<'_, '_>) -> Option<(Name, TunnelZone)> {
     let kind = o.required("kind", values::tunnel_kind);
     let hosts = o.optional("hosts", values::names).unwrap_or_default();
     let name = name?;
-    Some((name.clone(), TunnelZone { name, kind: kind?, hosts }))
+    Some((name.clone(), TunnelZone { hosts, ..TunnelZone::new(name, kind?) }))
 }
 
 fn tunnel(o: &mut Object<'_, '_>) -> Option<(Name, Tunnel)> {
@@ -338,5 +344,5 @@ fn tunnel(o: &mut Object<'_, '_>) -> Option<(Name, Tunnel)> {
     let remote = o.required("remote", values::address);
     let bridges = o.optional("bridges", values::names).unwrap_or_default();
     let (name, zone, remote) = (name?, zone?, remote?);
-    Some((name.clone(), Tunnel { name, zone, remote, bridges }))
+    Some((name.clone(), Tunnel { name, zone, remote, bridges, bfd: None }))
 }

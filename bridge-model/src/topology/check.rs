@@ -126,10 +126,9 @@ impl Topology {
 
     fn check_hosts(&self, errors: &mut Errors) {
         let mut holders = BTreeMap::new();
-        let hosts = self
-            .hosts
-            .values()
-            .filter_map(|host| Some((the(Kind::Host, &host.name), "vtep", host.vtep?)));
+        let hosts = self.hosts.values().flat_map(|host| {
+            host.vtep.addresses().map(|vtep| (the(Kind::Host, &host.name), "vtep", vtep))
+        });
         let remotes = self
             .tunnels
             .values()
@@ -355,7 +354,7 @@ impl Topology {
     fn check_tunnels(&self, errors: &mut Errors) {
         for zone in self.tunnel_zones.values() {
             for name in &zone.hosts {
-                if self.hosts.get(name).is_some_and(|host| host.vtep.is_none()) {
+                if self.hosts.get(name).is_some_and(|host| host.vtep.is_empty()) {
                     errors.push(TopologyError::HostWithoutVtep {
                         object: the(Kind::TunnelZone, &zone.name),
                         host: the(Kind::Host, name),

@@ -4,9 +4,10 @@
 use std::fmt;
 
 use super::objects::{
-    AccessPort, Attachment, Binding, Bridge, GatewayBridge, Host, Lag, ReservedPolicy, StaticMac,
-    StormControl, TrunkPort, Tunnel, TunnelZone, VlanLink,
+    AccessPort, Attachment, Binding, Bridge, GatewayBridge, Lag, ReservedPolicy, StaticMac,
+    StormControl, TrunkPort, VlanLink,
 };
+use super::overlay::{Host, Tunnel, TunnelZone};
 use super::{Ageing, Kind, ObjectRef, RedundancyMode, Topology, VlanSet};
 use crate::compile::{MacLimit, OverLimit, StormLimits};
 use crate::types::{Tpid, VlanId};
@@ -185,7 +186,7 @@ fn vid_list(set: &VlanSet) -> Value {
 fn host(host: &Host) -> Fields {
     Fields::default()
         .identity("name", Value::text(&host.name))
-        .plain("vtep", Value::optional(host.vtep))
+        .plain("vtep", Value::optional(host.vtep.addresses().next()))
 }
 
 fn bridge(bridge: &Bridge) -> Fields {

@@ -7,6 +7,7 @@ mod error;
 mod fields;
 mod object_ref;
 mod objects;
+mod overlay;
 mod vlan_set;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,9 +17,13 @@ pub use error::TopologyError;
 pub use fields::Value;
 pub use object_ref::{Kind, ObjectRef};
 pub use objects::{
-    AccessPort, AdminState, Ageing, Attachment, Binding, Bridge, GatewayBridge, Host,
-    InvalidAgeing, Lag, LinkKey, RedundancyMode, ReservedPolicy, StaticKey, StaticMac,
-    StormControl, TrunkPort, Tunnel, TunnelKind, TunnelZone, VlanLink,
+    AccessPort, AdminState, Ageing, Attachment, Binding, Bridge, GatewayBridge, InvalidAgeing, Lag,
+    LinkKey, RedundancyMode, ReservedPolicy, StaticKey, StaticMac, StormControl, TrunkPort,
+    VlanLink,
+};
+pub use overlay::{
+    BfdTimers, Host, IpFamily, MssClamp, NeighborSuppression, Route, Tunnel, TunnelDscp,
+    TunnelKind, TunnelZone, UdpChecksum, UnderlayLink, Vtep,
 };
 pub use vlan_set::VlanSet;
 

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::IpAddr;
 use std::time::Duration;
 
-use super::VlanSet;
+use super::{MssClamp, NeighborSuppression, VlanSet};
 use crate::compile::{MacLimit, StormLimits};
 use crate::types::{IndividualMac, MacAddr, Name, Tpid, VlanId, Vni};
 
@@ -72,15 +71,6 @@ impl Default for Ageing {
     }
 }
 
-/// A machine that runs the daemon.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Host {
-    /// Its name: the `name` of its node file.
-    pub name: Name,
-    /// Its tunnel endpoint address.
-    pub vtep: Option<IpAddr>,
-}
-
 /// A VLAN-agnostic layer 2 network with one MAC table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bridge {
@@ -95,6 +85,11 @@ pub struct Bridge {
     /// Whether tags that arrive on access ports are payload. The MAC table is then keyed by the
     /// outer VID too.
     pub transparent: bool,
+    /// Whether requests for addresses that are known are answered where they arrive, and not flooded
+    /// (section 4).
+    pub neighbor_suppression: NeighborSuppression,
+    /// Whether the segment size that TCP peers announce is lowered to what tunnels carry.
+    pub mss_clamp: MssClamp,
     /// Whether it works.
     pub admin: AdminState,
 }
@@ -108,6 +103,8 @@ impl Bridge {
             ageing: Ageing::default(),
             mac_limit: None,
             transparent: false,
+            neighbor_suppression: NeighborSuppression::default(),
+            mss_clamp: MssClamp::default(),
             admin: AdminState::Up,
         }
     }
@@ -364,52 +361,8 @@ impl fmt::Display for StaticKey {
 pub struct StaticMac {
     /// Which station of which bridge.
     pub key: StaticKey,
-    /// The access port or trunk that it is behind.
+    /// The access port or trunk, of any host, or the tunnel that it is behind.
     pub port: Name,
     /// The VID (and inner VID) of the link that leads there, if `port` is a trunk.
     pub vid: Option<(VlanId, Option<VlanId>)>,
-}
-
-/// How hosts wrap overlay frames.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum TunnelKind {
-    /// VXLAN (RFC 7348).
-    #[default]
-    Vxlan,
-    /// GRE with a key (RFC 2890).
-    Gre,
-}
-
-impl TunnelKind {
-    /// The word used in site files.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Vxlan => "vxlan",
-            Self::Gre => "gre",
-        }
-    }
-}
-
-/// Hosts that reach each other by tunnels of one kind. Modelled and checked; not compiled yet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TunnelZone {
-    /// Its name.
-    pub name: Name,
-    /// How its hosts wrap frames.
-    pub kind: TunnelKind,
-    /// Its hosts, each with a tunnel endpoint address.
-    pub hosts: Vec<Name>,
-}
-
-/// A tunnel to an endpoint that does not run our daemon. Modelled and checked; not compiled yet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tunnel {
-    /// Its name.
-    pub name: Name,
-    /// The zone whose hosts use it.
-    pub zone: Name,
-    /// The address of the remote endpoint.
-    pub remote: IpAddr,
-    /// The bridges that it carries, each with a VNI.
-    pub bridges: Vec<Name>,
 }

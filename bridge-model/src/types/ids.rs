@@ -50,6 +50,16 @@ index! {
 }
 
 index! {
+    /// A tunnel end of this host's tables, dense: a host or a foreign endpoint.
+    PeerId;
+}
+
+index! {
+    /// An underlay link of this host's tables: an interface, or one VLAN of it.
+    UnderlayId;
+}
+
+index! {
     /// A place that one learning domain can send a frame to: an access port, or one VLAN on one
     /// trunk. Numbered within its [`Fid`], so that few bits in a MAC table entry suffice. 0 is
     /// never allotted; at most [`MemberId::MAX`].

@@ -6,7 +6,7 @@ mod name;
 mod vlan;
 mod vni;
 
-pub use ids::{Epoch, Fid, InterfaceId, MemberId, PortId, Revision};
+pub use ids::{Epoch, Fid, InterfaceId, MemberId, PeerId, PortId, Revision, UnderlayId};
 pub use mac::{IndividualMac, MacAddr, NotIndividual, ParseMacError};
 pub use name::{InvalidName, Name};
 pub use vlan::{InvalidVlanId, Pcp, Priority, Tpid, VlanId, VlanTag};

@@ -25,6 +25,17 @@ impl Name {
     /// The longest name, in characters.
     pub const MAX_LEN: usize = 63;
 
+    /// The name of the port by which a host, or a tunnel to a foreign endpoint, is reached: the
+    /// object's name behind an `@`, which no object's own name can begin with.
+    pub fn of_peer(object: &Self) -> Self {
+        Self(format!("@{object}").into())
+    }
+
+    /// The host or tunnel that is reached by the port of this name; `None` if it is not such a port.
+    pub fn peer(&self) -> Option<&str> {
+        self.0.strip_prefix('@')
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -176,7 +176,7 @@ fn site_() -> BoxedStrategy<Topology> {
         .prop_map(|(bridges, gateways, trunks, ports, links, statics)| {
             let mut site = Topology::default();
             for host in ["h", "other"] {
-                site.hosts.insert(name(host), Host { name: name(host), vtep: None });
+                site.hosts.insert(name(host), Host::new(name(host)));
             }
             let keyed = |bridge: Bridge| (bridge.name.clone(), bridge);
             site.bridges.extend([bridges.0, bridges.1, bridges.2].map(keyed));

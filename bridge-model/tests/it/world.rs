@@ -36,8 +36,13 @@ pub(crate) fn topology(text: &str) -> Topology {
 
 /// The host `h` with interfaces of MTU 1500 that are up.
 pub(crate) fn view(interfaces: &[&str]) -> HostView {
-    let interface = |text: &&str| InterfaceView { name: name(text), mtu: 1500, link: Link::Up };
-    HostView { host: name("h"), interfaces: interfaces.iter().map(interface).collect() }
+    let interface = |text: &&str| InterfaceView {
+        name: name(text),
+        mtu: 1500,
+        mac: MacAddr::ZERO,
+        link: Link::Up,
+    };
+    HostView::new(name("h"), interfaces.iter().map(interface).collect())
 }
 
 /// A station by letter (`A`), `*` for broadcast, `m` for a multicast group, or written out.

@@ -1,6 +1,6 @@
 use bridge_model::compile::{InterfaceView, Numbering, compile};
 use bridge_model::site;
-use bridge_model::types::Revision;
+use bridge_model::types::{MacAddr, Revision};
 
 use super::*;
 
@@ -28,10 +28,11 @@ fn states(down: &[&str], absent: &str) -> Vec<String> {
     let interface = |name: &str| InterfaceView {
         name: name.parse().unwrap(),
         mtu: 1500,
+        mac: MacAddr::ZERO,
         link: if down.contains(&name) || name == absent { Link::Down } else { Link::Up },
     };
     let interfaces = ["eth1", "eth2", "vm1", "vm2", "vm3"].map(interface).to_vec();
-    let view = HostView { host: "gw-a".parse().unwrap(), interfaces };
+    let view = HostView::new("gw-a".parse().unwrap(), interfaces);
     let compiled = compile(&topology, &view, &mut Numbering::default(), Revision(1)).unwrap();
     let is_absent =
         |id: InterfaceId| view.interface(id).is_some_and(|view| view.name.as_str() == absent);

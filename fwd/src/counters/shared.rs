@@ -82,10 +82,10 @@ pub struct WorkerCounters {
     pub(super) ports: Box<[PortBlock]>,
     pub(super) vids: Box<[VidBlock]>,
     /// By port slot: a bit per drop reason whose next frame is to be sampled.
-    pub(super) armed: Box<[AtomicU32]>,
+    pub(super) armed: Box<[AtomicU64]>,
 }
 
-const _: () = assert!(DropReason::COUNT <= 32, "the reasons must fit the sampling mask");
+const _: () = assert!(DropReason::COUNT <= 64, "the reasons must fit the sampling mask");
 
 /// Removes the reader's request whatever happens in between.
 struct Reading<'a>(&'a AtomicU32);
@@ -112,7 +112,7 @@ impl WorkerCounters {
             samples_lost: Counter::default(),
             ports: (0..ports).map(|_| PortBlock::default()).collect(),
             vids: (0..vids).map(|_| VidBlock::default()).collect(),
-            armed: (0..ports).map(|_| AtomicU32::new(u32::MAX)).collect(),
+            armed: (0..ports).map(|_| AtomicU64::new(u64::MAX)).collect(),
         }
     }
 
@@ -177,6 +177,6 @@ impl WorkerCounters {
 
     /// Lets one frame for each port and reason be sampled again.
     pub fn arm_all(&self) {
-        self.armed.iter().for_each(|mask| mask.store(u32::MAX, Ordering::Relaxed));
+        self.armed.iter().for_each(|mask| mask.store(u64::MAX, Ordering::Relaxed));
     }
 }

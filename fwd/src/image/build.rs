@@ -284,6 +284,8 @@ impl Builder<'_> {
                 ClassWord::forward(*fid, *member)
             }
             Class::Drop(reason) => ClassWord::drop(*reason),
+            Class::Underlay(link) => ClassWord::underlay(*link),
+            Class::Kernel(link) => ClassWord::kernel(*link),
             Class::Stacked(classes) => {
                 let table = self.class_table(classes)?;
                 self.stacks.push(table);
@@ -356,6 +358,7 @@ impl Builder<'_> {
                 // Number 0 is what numbers out of range are taken for.
                 _ if number == 0 => MemberImage::UNUSED,
                 MemberRoute::Retired => MemberImage::UNUSED,
+                MemberRoute::Tunnel { .. } => MemberImage::UNUSED,
                 MemberRoute::Port { interface, port, vid, push } => {
                     self.check_interface(interface, || "a member".to_owned())?;
                     let facts = self.port(port, || "a member".to_owned())?;

@@ -1,7 +1,7 @@
 //! Where a frame belongs, in 32 bits.
 
 use bridge_model::reason::DropReason;
-use bridge_model::types::{Fid, MemberId};
+use bridge_model::types::{Fid, MemberId, UnderlayId};
 
 /// `kind:4 | member:12 | fid:16`. Kind 0 is [`ClassKind::Forward`], so that one comparison tells
 /// the common case.
@@ -88,6 +88,10 @@ pub(crate) enum ClassKind {
     Stacked(u16),
     /// A priority tag: what untagged frames are.
     Untagged,
+    /// A frame of this underlay link.
+    Underlay(UnderlayId),
+    /// A frame from the kernel for this underlay link.
+    Kernel(UnderlayId),
 }
 
 impl ClassWord {
@@ -99,6 +103,14 @@ impl ClassWord {
 
     pub(crate) const fn drop(reason: DropReason) -> Self {
         Self(reason as u32 | 1 << KIND_SHIFT)
+    }
+
+    pub(crate) const fn underlay(link: UnderlayId) -> Self {
+        Self(link.0 as u32 | 4 << KIND_SHIFT)
+    }
+
+    pub(crate) const fn kernel(link: UnderlayId) -> Self {
+        Self(link.0 as u32 | 5 << KIND_SHIFT)
     }
 
     pub(crate) const fn stacked(index: u16) -> Self {
@@ -129,6 +141,8 @@ impl ClassWord {
                 ClassKind::Drop(reason.copied().unwrap_or(DropReason::VlanUnknown))
             }
             2 => ClassKind::Stacked(self.fid().0),
+            4 => ClassKind::Underlay(UnderlayId(self.fid().0)),
+            5 => ClassKind::Kernel(UnderlayId(self.fid().0)),
             _ => ClassKind::Untagged,
         }
     }

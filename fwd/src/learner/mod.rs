@@ -121,6 +121,11 @@ impl Learner {
         self.rings.push(ring);
     }
 
+    /// What changes between two images.
+    pub fn live(&self) -> &Arc<Live> {
+        &self.live
+    }
+
     /// What [`Image::build`] needs from here.
     pub fn image_parts<'s>(
         &self,

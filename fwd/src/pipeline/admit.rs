@@ -216,6 +216,9 @@ fn forward(entry: ClassEntry, tci: u16, pop: u8) -> Result<Classified, DropReaso
     match entry.word.kind() {
         ClassKind::Forward { .. } => Ok(Classified { entry, tci, pop }),
         ClassKind::Drop(reason) => Err(reason),
-        ClassKind::Stacked(_) | ClassKind::Untagged => Err(DropReason::VlanUnknown),
+        ClassKind::Stacked(_)
+        | ClassKind::Untagged
+        | ClassKind::Underlay(_)
+        | ClassKind::Kernel(_) => Err(DropReason::VlanUnknown),
     }
 }

@@ -27,7 +27,7 @@ use bridge_model::types::{Epoch, InterfaceId};
 use rtrb::Producer;
 
 use crate::counters::{CounterWriter, Note, PortSlot};
-use crate::events::{DropSample, PuntFrame};
+use crate::events::{DropSample, ProtocolFrame, PuntFrame};
 use crate::frame::{Frame, FrameBurst, Io};
 use crate::image::{MemberImage, Push};
 use crate::mac::{Isa, LearnEvent};
@@ -51,6 +51,9 @@ pub struct WorkerParts {
     pub learn: Producer<LearnEvent>,
     /// Control frames, to the control plane. A place takes about 1.7 KiB; 256 are plenty.
     pub punt: Producer<PuntFrame>,
+    /// Packets of underlay protocols and frames that a protocol is about, to the protocol thread. A
+    /// place takes about 1.7 KiB; 256 are plenty.
+    pub protocol: Producer<ProtocolFrame>,
     /// Samples of dropped frames, to the control side. 256 places are plenty.
     pub samples: Producer<DropSample>,
     /// This worker's counters.
@@ -84,7 +87,7 @@ impl<F: Frame> Worker<F> {
         Self {
             receiver: parts.receiver,
             reporter: Reporter::new(parts.learn),
-            punt: Punt::new(parts.punt, parts.interfaces, parts.ticks_per_second),
+            punt: Punt::new((parts.punt, parts.protocol), parts.interfaces, parts.ticks_per_second),
             egress: Egress::new(parts.interfaces, parts.counters, parts.samples),
             scratch: Box::new(Scratch::new()),
             isa: parts.isa,

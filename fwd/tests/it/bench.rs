@@ -12,8 +12,8 @@ use fwd::counters::{CounterLayout, CounterSlots, Snapshot, WorkerCounters, count
 use fwd::heap::{HeapFrame, HeapIo};
 use fwd::mac::{Isa, Seed};
 use fwd::{
-    BURST, DropSample, FrameBurst, Image, Learner, LearnerOptions, Publisher, PuntFrame, Worker,
-    WorkerParts, publication,
+    BURST, DropSample, FrameBurst, Image, Learner, LearnerOptions, ProtocolFrame, Publisher,
+    PuntFrame, Worker, WorkerParts, publication,
 };
 use rtrb::{Consumer, RingBuffer};
 
@@ -44,6 +44,7 @@ pub(crate) struct Bench {
     pub(crate) counters: Arc<WorkerCounters>,
     pub(crate) io: HeapIo,
     pub(crate) punts: Consumer<PuntFrame>,
+    pub(crate) protocols: Consumer<ProtocolFrame>,
     pub(crate) samples: Consumer<DropSample>,
     pub(crate) image: Arc<Image>,
     before: Snapshot,
@@ -101,12 +102,14 @@ impl Bench {
         let (learn, ring) = RingBuffer::new(learn_places);
         learner.add_ring(ring);
         let (punt, punts) = RingBuffer::new(punt_places);
+        let (protocol, protocols) = RingBuffer::new(256);
         let (sample, samples) = RingBuffer::new(64);
         let (writer, counters) = counters(layout);
         let worker = Worker::new(WorkerParts {
             receiver: receivers.pop().unwrap(),
             learn,
             punt,
+            protocol,
             samples: sample,
             counters: writer,
             isa,
@@ -125,6 +128,7 @@ impl Bench {
             counters,
             io: HeapIo::default(),
             punts,
+            protocols,
             samples,
             image,
             before: Snapshot::default(),

@@ -36,8 +36,13 @@ pub(crate) fn interface(index: u16) -> Name {
 }
 
 pub(crate) fn view() -> HostView {
-    let interface = |index| InterfaceView { name: interface(index), mtu: 1500, link: Link::Up };
-    HostView { host: host(), interfaces: (0..INTERFACES).map(interface).collect() }
+    let interface = |index| InterfaceView {
+        name: interface(index),
+        mtu: 1500,
+        mac: MacAddr::ZERO,
+        link: Link::Up,
+    };
+    HostView::new(host(), (0..INTERFACES).map(interface).collect())
 }
 
 pub(crate) fn random_view(random: &mut Random) -> HostView {
@@ -88,7 +93,7 @@ pub(crate) fn topology(random: &mut Random, seed: u64) -> Topology {
 
 fn attempt(random: &mut Random, seed: u64) -> Topology {
     let mut topology = Topology::default();
-    topology.hosts.insert(host(), Host { name: host(), vtep: None });
+    topology.hosts.insert(host(), Host::new(host()));
     for index in 0..=random.below(3) {
         let mut bridge = Bridge::new(name(&format!("b{index}")));
         bridge.transparent = random.one_in(5);

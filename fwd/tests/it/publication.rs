@@ -82,6 +82,7 @@ fn no_frame_is_lost_while_images_are_swapped_and_old_images_come_back() {
             receiver,
             learn,
             punt: RingBuffer::new(4).0,
+            protocol: RingBuffer::new(4).0,
             samples: RingBuffer::new(4).0,
             counters: writer,
             isa: Isa::detect(),

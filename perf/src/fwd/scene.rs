@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bridge_model::compile::{
     Class, FidTable, InterfaceTable, Member, MemberRoute, PortTable, PushTags, ReservedAction,
-    ReservedTable, StormLimits, Tables, TaggedClasses, VidClasses,
+    ReservedTable, StormLimits, Tables, TaggedClasses, UnderlayTable, VidClasses,
 };
 use bridge_model::reason::DropReason;
 use bridge_model::types::{
@@ -136,6 +136,7 @@ fn tables() -> Result<Tables, SceneError> {
             member(ACCESS, 1, None, PushTags::None),
         ],
         flood: vec![MemberId(1), MemberId(2)],
+        ..FidTable::default()
     };
     Ok(Tables {
         revision: Revision(1),
@@ -155,6 +156,7 @@ fn tables() -> Result<Tables, SceneError> {
         ],
         ports: vec![port("trunk", TRUNK)?, port("access", ACCESS)?],
         fids: vec![FidTable::default(), bridge],
+        underlay: UnderlayTable::default(),
     })
 }
 
@@ -220,6 +222,7 @@ impl Scene {
             receiver,
             learn,
             punt: RingBuffer::new(1).0,
+            protocol: RingBuffer::new(1).0,
             samples: RingBuffer::new(1).0,
             counters: writer,
             isa,

@@ -5,7 +5,7 @@ use arrayvec::ArrayVec;
 use bridge_model::compile::{HostView, InterfaceView, Link, Numbering, compile};
 use bridge_model::reason::DropReason;
 use bridge_model::site;
-use bridge_model::types::{Epoch, InterfaceId, Revision};
+use bridge_model::types::{Epoch, InterfaceId, MacAddr, Revision};
 use fwd::counters::{CounterLayout, CounterSlots, Snapshot, WorkerCounters, counters};
 use fwd::mac::{Isa, Seed};
 use fwd::{Image, Learner, LearnerOptions, Publisher, PuntFrame, WorkerParts, publication};
@@ -219,6 +219,7 @@ impl Gateway {
                     receiver,
                     learn,
                     punt,
+                    protocol: RingBuffer::new(16).0,
                     samples,
                     counters: writer,
                     isa: Isa::detect(),
@@ -310,10 +311,13 @@ fn build(
     ticks_per_second: u64,
 ) -> Arc<Image> {
     let topology = site::parse("site", SITE).unwrap();
-    let interface =
-        |name: &str| InterfaceView { name: name.parse().unwrap(), mtu: 1500, link: Link::Up };
-    let view =
-        HostView { host: "gw".parse().unwrap(), interfaces: INTERFACES.map(interface).into() };
+    let interface = |name: &str| InterfaceView {
+        name: name.parse().unwrap(),
+        mtu: 1500,
+        mac: MacAddr::ZERO,
+        link: Link::Up,
+    };
+    let view = HostView::new("gw".parse().unwrap(), INTERFACES.map(interface).into());
     let compiled = compile(&topology, &view, &mut Numbering::default(), Revision(epoch.0)).unwrap();
     let parts = learner.image_parts(epoch, slots, ticks_per_second);
     let image = Arc::new(Image::build(&compiled.tables, parts).unwrap());
