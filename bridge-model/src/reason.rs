@@ -233,6 +233,9 @@ drop_reasons! {
     TunnelTagged = "tunnel_tagged", Tunnel, Config,
         "The frame inside the tunnel has a VLAN tag, and the bridge is not transparent.",
         "Remove the tag at the sender, or set `transparent: true` on the bridge.";
+    PeerDown = "peer_down", Tunnel, Expected,
+        "The sender of the tunnel packet is considered down (BFD), so nothing is taken from it until both sides agree that it is up.",
+        "See `sluice tunnels`. If this lasts, packets pass in one direction only: look at the underlay between the two.";
     TunnelNoRoute = "tunnel_no_route", Tunnel, Config,
         "There is no underlay link and no route towards the tunnel endpoint.",
         "Add a route to this host's `routes`, or an address of the endpoint's network to a link of its `underlay`.";

@@ -54,6 +54,8 @@ pub struct PuntFrame {
 pub enum ProtocolEvent {
     /// It ended with us: a packet of an underlay protocol.
     Consumed(PuntReason),
+    /// The same, of a link whose addresses belong to the kernel: the frame itself went there.
+    Copied(PuntReason),
     /// It was dropped as `mtu_exceeded` because a tunnel, or the port behind one, takes layer 3
     /// packets of at most `mtu` octets: its sender may be told. `bytes` is the frame as its bridge
     /// sees it, without the tags that its class is keyed by.

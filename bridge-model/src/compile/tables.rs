@@ -336,6 +336,8 @@ pub struct UnderlayTable {
 /// An interface, or one VLAN of it, that speaks IP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnderlayLinkTable {
+    /// What its own packets (all but those in tunnels) are counted for; named [`Name::of_underlay`].
+    pub port: PortId,
     /// The device.
     pub interface: InterfaceId,
     /// The tag (0x8100, priority 0) of everything on it; `None` is untagged.
@@ -423,6 +425,8 @@ pub struct VniTable {
     /// The tag stack of the inner frame is payload and its outer VID selects `fid + VID`; otherwise a
     /// tagged inner frame is [`DropReason::TunnelTagged`].
     pub transparent: bool,
+    /// The bridge is administratively up.
+    pub is_up: bool,
     /// The member that each peer is in this domain; a peer that is not here has no business in it.
     pub members: BTreeMap<PeerId, MemberId>,
 }

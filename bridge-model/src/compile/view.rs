@@ -1,6 +1,6 @@
 //! What a host has: the other half of what tables are compiled from.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::types::{InterfaceId, MacAddr, Name};
 
@@ -37,12 +37,15 @@ pub struct HostView {
     /// Hosts and tunnels (by the names of those objects) that are known to be out of reach: nothing is
     /// sent to them, and what was learned behind them is void.
     pub peers_down: BTreeSet<Name>,
+    /// The largest IP packet that was found to reach a peer, in octets, where that is less than what
+    /// the links take.
+    pub path_mtus: BTreeMap<Name, u16>,
 }
 
 impl HostView {
     /// A host that knows of no peer that is out of reach.
     pub const fn new(host: Name, interfaces: Vec<InterfaceView>) -> Self {
-        Self { host, interfaces, peers_down: BTreeSet::new() }
+        Self { host, interfaces, peers_down: BTreeSet::new(), path_mtus: BTreeMap::new() }
     }
 
     /// The number of the interface `name`.

@@ -5,6 +5,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use super::VlanId;
+
 /// The name of an object: 1 to 63 characters of `a-z A-Z 0-9 - _ .`, starting with a letter or digit.
 ///
 /// Cheap to clone. A name is what users see everywhere; numbers stay inside.
@@ -29,6 +31,15 @@ impl Name {
     /// object's name behind an `@`, which no object's own name can begin with.
     pub fn of_peer(object: &Self) -> Self {
         Self(format!("@{object}").into())
+    }
+
+    /// The name of the port that an underlay link counts for: its interface behind a `%`, and its VLAN
+    /// behind a colon.
+    pub fn of_underlay(interface: &Self, vlan: Option<VlanId>) -> Self {
+        match vlan {
+            None => Self(format!("%{interface}").into()),
+            Some(vlan) => Self(format!("%{interface}:{vlan}").into()),
+        }
     }
 
     /// The host or tunnel that is reached by the port of this name; `None` if it is not such a port.
