@@ -115,6 +115,7 @@ impl Here<'_> {
                     Class::Forward { .. } | Class::Stacked(_) => {
                         forwarding.insert_range(vid, vid);
                     }
+                    Class::Underlay(_) | Class::Kernel(_) => {}
                     Class::Drop(reason) => standby |= *reason == DropReason::TrunkStandby,
                 }
             }

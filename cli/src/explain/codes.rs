@@ -79,5 +79,17 @@ pub(super) const fn consumed(reason: PuntReason) -> &'static str {
         PuntReason::Lldp => {
             "A link layer discovery frame, taken from a trunk for the neighbour table: `sluice ports --neighbors`."
         }
+        PuntReason::UnderlayNeighbor => {
+            "ARP or neighbour discovery on the underlay: how this host and its tunnel peers find each other's MAC."
+        }
+        PuntReason::UnderlayIcmp => {
+            "ICMP or ICMPv6 for an underlay address of this host: ping, and routers that report a smaller MTU."
+        }
+        PuntReason::Bfd => {
+            "A BFD control packet of a tunnel peer: `sluice tunnels` shows the session."
+        }
+        PuntReason::NeighborSuppressed => {
+            "An ARP request or neighbour solicitation that was answered where it arrived instead of being flooded (`neighborSuppression`)."
+        }
     }
 }

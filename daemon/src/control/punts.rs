@@ -26,6 +26,11 @@ impl Control {
                     PuntReason::Lldp => self.neighbor(now, &frame),
                     // Aggregation comes with a later release; until then its frames end here.
                     PuntReason::SlowProtocol => {}
+                    // They have a ring of their own.
+                    PuntReason::UnderlayNeighbor
+                    | PuntReason::UnderlayIcmp
+                    | PuntReason::Bfd
+                    | PuntReason::NeighborSuppressed => {}
                 }
             }
         }
