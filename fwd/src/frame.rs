@@ -34,12 +34,15 @@ pub trait Frame: Sized {
     /// that chains buffers all the same gets its frames dropped and counted.
     fn is_contiguous(&self) -> bool;
 
-    /// Makes room for `octets` (4 or 8) in front; their content is unspecified. False, and nothing
+    /// Makes room for `octets` (at most 96) in front; their content is unspecified. False, and nothing
     /// changed, if there is no headroom.
     fn prepend(&mut self, octets: usize) -> bool;
 
-    /// Removes the first `octets` (4 or 8, never more than the frame has).
+    /// Removes the first `octets` (never more than the frame has).
     fn trim_front(&mut self, octets: usize);
+
+    /// Cuts off what is behind the first `octets` (never more than the frame has).
+    fn truncate(&mut self, octets: usize);
 
     /// Appends zeros until the frame has `octets`. False, and nothing changed, if there is no room.
     fn pad_to(&mut self, octets: usize) -> bool;

@@ -97,6 +97,11 @@ impl Frame for HeapFrame {
         self.start = self.end.min(self.start + narrow(octets));
     }
 
+    #[inline]
+    fn truncate(&mut self, octets: usize) {
+        self.end = self.end.min(self.start + narrow(octets));
+    }
+
     fn pad_to(&mut self, octets: usize) -> bool {
         let end = self.start as usize + octets;
         match self.buffer.get_mut(self.end as usize..end) {

@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bridge_model::compile::{
-    Class, FidTable, InterfaceTable, MemberRoute, OverLimit, PushTags, Relay, ReservedTable,
-    Tables, TaggedClasses, VidClasses,
+    Class, FidTable, InterfaceTable, MemberRoute, OverLimit, PathTable, PushTags, Relay,
+    ReservedTable, Tables, TaggedClasses, VidClasses,
 };
 use bridge_model::reason::DropReason;
 use bridge_model::types::{Epoch, InterfaceId, MemberId, PortId};
 
 use super::{
     ClassEntry, ClassTable, ClassWord, FidImage, FidRules, Image, InterfaceImage, MemberImage,
-    MemberRange, NO_TPID, OtherTags, Push, RelayImage, ReservedImage,
+    MemberRange, NO_TPID, OtherTags, PeerImage, Push, RelayImage, ReservedImage, UnderlayImage,
 };
 use crate::counters::{CounterSlots, Owner, PortSlot};
 use crate::live::Live;
@@ -63,7 +63,9 @@ pub enum ImageError {
     },
 }
 
-const MAX_INTERFACES: usize = 0xffff;
+/// Those above stand for peers in a [`MemberImage`].
+const MAX_INTERFACES: usize = 0x8000;
+const MAX_PEERS: usize = 0x7fff;
 const MAX_FIDS: usize = 0x1_0000;
 const MAX_MEMBERS: usize = MemberId::MAX.0 as usize + 1;
 
@@ -75,9 +77,31 @@ struct Builder<'a> {
     members: Vec<MemberImage>,
     fids: Vec<FidImage>,
     floods: Vec<u32>,
+    peers: Vec<PeerImage>,
     ticks_per_second: u64,
     /// Most interfaces are no trunk and share one table that is never read.
     no_classes: Arc<ClassTable>,
+}
+
+/// What the ingress side of the underlay is built from, beside its table.
+pub(super) struct BuildFacts<'b> {
+    /// All tables.
+    pub(super) tables: &'b Tables,
+    /// By [`PortId`].
+    pub(super) slots: Vec<PortSlot>,
+    /// By fid.
+    pub(super) fids: &'b [FidImage],
+    /// Of all learning domains.
+    pub(super) members: &'b [MemberImage],
+    /// What happens to reserved destinations inside tunnels.
+    pub(super) reserved: Option<Box<ReservedImage>>,
+}
+
+impl BuildFacts<'_> {
+    /// The slot that a port counts for.
+    pub(super) fn slot(&self, port: PortId) -> Result<PortSlot, ImageError> {
+        self.slots.get(port.index()).copied().ok_or_else(|| dangling("the underlay", "port", port))
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -103,10 +127,12 @@ impl Image {
             members: vec![MemberImage::UNUSED],
             fids: Vec::with_capacity(tables.fids.len()),
             floods: Vec::new(),
+            peers: Vec::with_capacity(tables.underlay.peers.len()),
             ticks_per_second: parts.ticks_per_second,
             no_classes: Arc::from(uniform(ClassEntry::NONE)),
         };
         builder.ports(parts.slots)?;
+        builder.peers(&parts.live)?;
         builder.fids()?;
         let interfaces = tables
             .interfaces
@@ -114,6 +140,17 @@ impl Image {
             .map(|interface| builder.interface(interface, parts.slots))
             .collect::<Result<_, _>>()?;
         let absent = builder.absent();
+        let reserved = tables.underlay.reserved.as_ref();
+        let underlay = UnderlayImage::build(
+            &tables.underlay,
+            BuildFacts {
+                tables,
+                slots: builder.ports.iter().map(|facts| facts.slot).collect(),
+                fids: &builder.fids,
+                members: &builder.members,
+                reserved: reserved.map(|table| builder.reserved(table)).transpose()?.map(Box::new),
+            },
+        )?;
         let port_limits = tables
             .ports
             .iter()
@@ -134,6 +171,8 @@ impl Image {
             fids: builder.fids.into(),
             members: builder.members.into(),
             floods: builder.floods.into(),
+            peers: builder.peers.into(),
+            underlay,
             stacks: builder.stacks.into(),
             storms: builder.storms.into(),
             fid_rules: tables
@@ -186,10 +225,26 @@ impl Builder<'_> {
     }
 
     fn port(&self, port: PortId, object: impl FnOnce() -> String) -> Result<PortFacts, ImageError> {
-        self.ports.get(port.index()).copied().ok_or_else(|| ImageError::Dangling {
-            object: object(),
-            target: format!("port {port}"),
-        })
+        let facts = self.ports.get(port.index()).copied();
+        facts.ok_or_else(|| dangling(object(), "port", port))
+    }
+
+    fn peers(&mut self, live: &Live) -> Result<(), ImageError> {
+        let underlay = &self.tables.underlay;
+        bound("tunnel peers", underlay.peers.len(), MAX_PEERS)?;
+        for peer in &underlay.peers {
+            let name = || format!("peer {}", peer.name);
+            let slot = self.port(peer.port, name)?.slot;
+            for path in &peer.paths {
+                let link = underlay.links.get(path.link.index());
+                let link = link.ok_or_else(|| dangling(name(), "underlay link", path.link))?;
+                self.check_interface(link.interface, name)?;
+            }
+            let link = |path: &PathTable| underlay.links.get(path.link.index());
+            let image = PeerImage::build(peer, slot, live.underlay(), link);
+            self.peers.push(image.ok_or_else(|| dangling(name(), "address", peer.remote))?);
+        }
+        Ok(())
     }
 
     fn interface(
@@ -276,10 +331,7 @@ impl Builder<'_> {
             Class::Forward { fid, member } => {
                 let known = self.tables.fids.get(fid.index());
                 if known.is_none_or(|fid| fid.members.len() <= member.index()) {
-                    return Err(ImageError::Dangling {
-                        object: "a class".to_owned(),
-                        target: format!("member {member} of fid {fid}"),
-                    });
+                    return Err(dangling(format!("a class of fid {fid}"), "member", member));
                 }
                 ClassWord::forward(*fid, *member)
             }
@@ -358,7 +410,12 @@ impl Builder<'_> {
                 // Number 0 is what numbers out of range are taken for.
                 _ if number == 0 => MemberImage::UNUSED,
                 MemberRoute::Retired => MemberImage::UNUSED,
-                MemberRoute::Tunnel { .. } => MemberImage::UNUSED,
+                MemberRoute::Tunnel { peer, vni } => {
+                    let image = self.peers.get(peer.index());
+                    let slot = image.ok_or_else(|| dangling("a member", "peer", peer))?.slot;
+                    let clamps = fid.clamp_mss && fid.tunnel_mtu.is_some();
+                    MemberImage::tunnel(peer.0, vni, slot, member.split_horizon, clamps)
+                }
                 MemberRoute::Port { interface, port, vid, push } => {
                     self.check_interface(interface, || "a member".to_owned())?;
                     let facts = self.port(port, || "a member".to_owned())?;
@@ -378,10 +435,8 @@ impl Builder<'_> {
         for member in &fid.flood {
             let used = fid.members.get(member.index());
             if used.is_none_or(|member| member.route == MemberRoute::Retired) {
-                return Err(ImageError::Dangling {
-                    object: format!("the flood list of {:?}", fid.owner),
-                    target: format!("member {member}"),
-                });
+                let list = format!("the flood list of {:?}", fid.owner);
+                return Err(dangling(list, "member", member));
             }
             self.floods.push(members + u32::from(member.0));
         }
@@ -392,6 +447,8 @@ impl Builder<'_> {
             flood,
             flood_count: u16::try_from(fid.flood.len()).unwrap_or(u16::MAX),
             drops_over_limit: over == OverLimit::Drop,
+            suppresses: fid.suppress,
+            clamp_mtu: fid.tunnel_mtu.filter(|_| fid.clamp_mss).unwrap_or(0),
         })
     }
 
@@ -403,8 +460,17 @@ impl Builder<'_> {
         if interface.index() < self.tables.interfaces.len() {
             return Ok(());
         }
-        Err(ImageError::Dangling { object: object(), target: format!("interface {interface}") })
+        Err(dangling(object(), "interface", interface))
     }
+}
+
+/// `object` refers to `number`, which is no `what` of the tables.
+pub(super) fn dangling(
+    object: impl Into<String>,
+    what: &str,
+    number: impl std::fmt::Display,
+) -> ImageError {
+    ImageError::Dangling { object: object.into(), target: format!("{what} {number}") }
 }
 
 /// On the heap from the start: 64 KiB are too much for a stack.

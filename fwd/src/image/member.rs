@@ -1,6 +1,6 @@
 //! One place that a learning domain can send to, in 16 octets.
 
-use bridge_model::types::{InterfaceId, Tpid, VlanId};
+use bridge_model::types::{InterfaceId, Tpid, VlanId, Vni};
 
 use crate::counters::PortSlot;
 
@@ -18,8 +18,11 @@ pub(crate) struct MemberImage {
 
 const _: () = assert!(size_of::<MemberImage>() == 16, "four to a cache line");
 
-/// No interface has this number: the member is not in use.
+/// No interface and no peer has this number: the member is not in use.
 const RETIRED: u16 = u16::MAX;
+/// From here on numbers of interfaces are those of peers, so that one comparison tells a place that
+/// needs no closer look.
+const PEER: u16 = 0x8000;
 
 impl MemberImage {
     pub(crate) const UNUSED: Self =
@@ -35,6 +38,35 @@ impl MemberImage {
     ) -> Self {
         let counters = u64::from(mtu) << 48 | u64::from(port.0) << 32 | u64::from(vid_counter);
         Self { push, interface: interface.0, group, counters }
+    }
+
+    /// The far end of a tunnel: `peer` is an index into [`Image::peers`](super::Image). Its MTU is 0,
+    /// so that the comparison which every frame makes tells tunnels, too. With `clamps`, TCP SYN
+    /// segments are looked for.
+    pub(crate) const fn tunnel(
+        peer: u16,
+        vni: Vni,
+        slot: PortSlot,
+        group: u16,
+        clamps: bool,
+    ) -> Self {
+        let counters = (slot.0 as u64) << 32;
+        Self { push: Push::tunnel(vni, clamps), interface: PEER | peer, group, counters }
+    }
+
+    /// The peer's index in the image and the VNI, of the far end of a tunnel.
+    #[inline]
+    pub(crate) const fn as_tunnel(&self) -> Option<(usize, u32)> {
+        match self.interface {
+            RETIRED | 0..PEER => None,
+            peer => Some(((peer & !PEER) as usize, self.push.vni())),
+        }
+    }
+
+    /// In use, and no tunnel.
+    #[inline]
+    pub(crate) const fn is_local(&self) -> bool {
+        self.interface < PEER
     }
 
     #[inline]
@@ -72,7 +104,8 @@ impl MemberImage {
     }
 }
 
-/// `count:2 | inner vid:12 (bits 16..28) | outer is 0x88a8:1 (bit 12) | outer vid:12`.
+/// `count:2 | inner vid:12 (bits 16..28) | outer is 0x88a8:1 (bit 12) | outer vid:12`; of a tunnel
+/// `3:2 | clamps:1 (bit 24) | VNI:24`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(transparent)]
 pub(crate) struct Push(u32);
@@ -90,7 +123,23 @@ impl Push {
         Self(one | (inner.get() as u32) << 16 | 2 << 30)
     }
 
-    /// How many tags, 0 to 2.
+    const fn tunnel(vni: Vni, clamps: bool) -> Self {
+        Self(vni.get() | (clamps as u32) << 24 | 3 << 30)
+    }
+
+    /// The VNI, of a tunnel.
+    #[inline]
+    const fn vni(self) -> u32 {
+        self.0 & 0xff_ffff
+    }
+
+    /// TCP SYN segments are looked for, in a tunnel.
+    #[inline]
+    pub(crate) const fn clamps(self) -> bool {
+        self.0 >> 24 & 1 != 0
+    }
+
+    /// How many tags, 0 to 2; 3 stands for a tunnel.
     #[inline]
     pub(crate) const fn count(self) -> usize {
         (self.0 >> 30) as usize

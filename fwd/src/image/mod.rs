@@ -15,6 +15,8 @@
 mod build;
 mod class;
 mod member;
+mod peer;
+mod underlay;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +34,8 @@ use crate::storm::StormImage;
 pub use build::{ImageError, ImageParts};
 pub(crate) use class::{ClassEntry, ClassKind, ClassTable, ClassWord, MemberRange};
 pub(crate) use member::{MemberImage, Push};
+pub(crate) use peer::{FAR, Format, NEAR, PathImage, PeerImage};
+pub(crate) use underlay::UnderlayImage;
 
 /// Everything that workers read, frozen.
 #[derive(Debug)]
@@ -48,6 +52,10 @@ pub struct Image {
     pub(crate) members: Box<[MemberImage]>,
     /// Indices into `members`.
     pub(crate) floods: Box<[u32]>,
+    /// The far ends of tunnels, by [`PeerId`](bridge_model::types::PeerId).
+    pub(crate) peers: Box<[PeerImage]>,
+    /// What arrives on the underlay.
+    pub(crate) underlay: UnderlayImage,
     pub(crate) stacks: Box<[Box<ClassTable>]>,
     /// Element 0 is "no limit".
     pub(crate) storms: Box<[StormImage]>,
@@ -143,6 +151,10 @@ pub(crate) struct FidImage {
     pub(crate) flood_count: u16,
     /// Frames of stations beyond the domain's MAC limit are dropped.
     pub(crate) drops_over_limit: bool,
+    /// Known neighbours are answered for.
+    pub(crate) suppresses: bool,
+    /// TCP SYN segments to and from tunnels announce what fits packets of so many octets; 0 is off.
+    pub(crate) clamp_mtu: u16,
 }
 
 /// A learning domain as the learner reads it.
@@ -190,6 +202,19 @@ impl Image {
         member.is_used().then_some(member)
     }
 
+    /// The place can be sent to: the member is in use and, if it is a peer, that is up.
+    #[inline]
+    pub(crate) fn member_is_usable(&self, member: &MemberImage) -> bool {
+        member.is_local() || self.peer(member).is_some_and(|(peer, _)| peer.is_up())
+    }
+
+    /// The peer that a member is, and the VNI of its learning domain.
+    #[inline]
+    pub(crate) fn peer(&self, member: &MemberImage) -> Option<(&PeerImage, u32)> {
+        let (index, vni) = member.as_tunnel()?;
+        self.peers.get(index).map(|peer| (peer, vni))
+    }
+
     /// A class with all that belongs to it, for classes that are not kept so.
     pub(crate) fn entry(&self, word: ClassWord) -> ClassEntry {
         if !word.is_forward() {
@@ -200,8 +225,9 @@ impl Image {
         ClassEntry { word, members, vid_counter: member.vid_counter(), group: member.group }
     }
 
-    /// The members that a frame is flooded to: the flood list of its domain without the member that it
-    /// came in by and that member's split-horizon group. If there is none, why.
+    /// The members that a frame is flooded to: the flood list of its domain without peers that are
+    /// down, the member that it came in by and that member's split-horizon group. If there is none,
+    /// why. A peer may go down between this and the iteration, which then yields nothing.
     #[inline]
     pub(crate) fn flood(
         &self,
@@ -214,7 +240,8 @@ impl Image {
         let list = self.floods.get(first..first + usize::from(fid.flood_count));
         let members = list.unwrap_or_default().iter().filter_map(move |index| {
             let index = *index as usize;
-            self.members.get(index).filter(|_| index != from)
+            let member = self.members.get(index).filter(|_| index != from)?;
+            self.member_is_usable(member).then_some(member)
         });
         let returns = move |member: &&MemberImage| group != 0 && member.group == group;
         match (members.clone().next(), members.clone().all(|member| returns(&member))) {

@@ -172,7 +172,8 @@ impl<I: Io> Burst for Job<'_, I> {
             let (fate, shape) = (scratch.fates[index], scratch.shapes[index]);
             if fate.is_send() {
                 let to = image.members.get(fate.0 as usize).unwrap_or(&MemberImage::UNUSED);
-                egress.forward(io, frame, shape, to, &ingress);
+                let class = &scratch.classes[index];
+                egress.forward(io, image, frame, (shape, class), to, &ingress);
             } else if let Some(reason) = fate.reason() {
                 egress.drop(io, frame, reason, ingress.origin(shape.tagged()));
             } else {

@@ -7,7 +7,7 @@ use rtrb::Producer;
 use super::admit::Control;
 use super::egress::{Egress, Origin};
 use super::rewrite::fits;
-use crate::events::{self, ProtocolFrame, PuntFrame};
+use crate::events::{self, PuntFrame};
 use crate::frame::{Frame, Io};
 use crate::image::InterfaceImage;
 
@@ -28,20 +28,14 @@ struct Budget {
 #[derive(Debug)]
 pub(super) struct Punt {
     ring: Producer<PuntFrame>,
-    #[expect(dead_code, reason = "until tunnels use it")]
-    protocol: Producer<ProtocolFrame>,
     budgets: Box<[Budget]>,
     ticks_per_second: u64,
 }
 
 impl Punt {
-    pub(super) fn new(
-        (ring, protocol): (Producer<PuntFrame>, Producer<ProtocolFrame>),
-        interfaces: usize,
-        ticks_per_second: u64,
-    ) -> Self {
+    pub(super) fn new(ring: Producer<PuntFrame>, interfaces: usize, ticks_per_second: u64) -> Self {
         let budgets = vec![Budget { frames: BURST, since: 0 }; interfaces].into();
-        Self { ring, protocol, budgets, ticks_per_second: ticks_per_second.max(1) }
+        Self { ring, budgets, ticks_per_second: ticks_per_second.max(1) }
     }
 
     /// Handles one control frame, which ends here.

@@ -6,11 +6,12 @@ use bridge_model::types::InterfaceId;
 use rtrb::Producer;
 
 use super::admit::{Parsed, Shape};
+use super::protocol::Protocol;
 use super::rewrite::{fits, rewrite};
 use crate::counters::{CounterWriter, Note, PortSlot};
 use crate::events::{self, DropSample};
 use crate::frame::{BURST, Frame, FrameBurst, Io};
-use crate::image::{Image, MemberImage};
+use crate::image::{ClassEntry, Image, MemberImage};
 
 /// How often a device is asked again that took some of the frames but not all.
 const RETRIES: usize = 3;
@@ -74,6 +75,8 @@ impl Origin {
 #[derive(Debug)]
 pub(super) struct Egress<F> {
     pub(super) counters: CounterWriter,
+    /// The way to the protocol thread.
+    pub(super) protocol: Protocol,
     samples: Producer<DropSample>,
     bins: Box<[Bin<F>]>,
     /// Bins that hold something, each once.
@@ -86,11 +89,13 @@ impl<F: Frame> Egress<F> {
     pub(super) fn new(
         interfaces: usize,
         counters: CounterWriter,
+        protocol: Protocol,
         samples: Producer<DropSample>,
     ) -> Self {
         let bin = |_| Bin { ahead: Queue::new(), data: Queue::new(), listed: false };
         Self {
             counters,
+            protocol,
             samples,
             bins: (0..interfaces).map(bin).collect(),
             filled: Vec::with_capacity(interfaces),
@@ -98,14 +103,15 @@ impl<F: Frame> Egress<F> {
         }
     }
 
-    /// Sends a frame to a member: MTU, rewrite, bin.
+    /// Sends a frame to a member: MTU, rewrite or encapsulation, bin. `class` is what it came in by.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled for each instruction set with the burst")]
     pub(super) fn forward<I: Io<Frame = F>>(
         &mut self,
         io: &mut I,
+        image: &Image,
         mut frame: F,
-        shape: Shape,
+        (shape, class): (Shape, &ClassEntry),
         to: &MemberImage,
         ingress: &Ingress,
     ) {
@@ -220,19 +226,25 @@ impl<F: Frame> Egress<F> {
         let mut pending: Option<&MemberImage> = None;
         for member in targets {
             if let Some(to) = pending.replace(member) {
-                self.forward_copy(io, &frame, shape, to, ingress);
+                self.forward_copy(io, image, &frame, (shape, &parsed.class), to, ingress);
             }
         }
-        if let Some(to) = pending {
-            self.forward(io, frame, shape, to, ingress);
+        match pending {
+            Some(to) => self.forward(io, image, frame, (shape, &parsed.class), to, ingress),
+            // The last peer has just gone down.
+            None => {
+                let origin = ingress.origin(shape.tagged());
+                self.drop(io, frame, DropReason::NoDestination, origin);
+            }
         }
     }
 
     fn forward_copy<I: Io<Frame = F>>(
         &mut self,
         io: &mut I,
+        image: &Image,
         frame: &F,
-        shape: Shape,
+        (shape, class): (Shape, &ClassEntry),
         to: &MemberImage,
         ingress: &Ingress,
     ) {
@@ -242,7 +254,7 @@ impl<F: Frame> Egress<F> {
             return self.count_drop(frame, DropReason::MtuExceeded, origin.at(to));
         }
         match io.copy(frame) {
-            Some(copy) => self.forward(io, copy, shape, to, ingress),
+            Some(copy) => self.forward(io, image, copy, (shape, class), to, ingress),
             None => self.count_drop(frame, DropReason::NoBuffer, origin),
         }
     }

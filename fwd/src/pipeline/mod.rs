@@ -19,17 +19,18 @@ mod control;
 mod egress;
 mod lookup;
 mod parse;
+mod protocol;
 mod recent;
 mod rewrite;
 
 use bridge_model::reason::DropReason;
-use bridge_model::types::{Epoch, InterfaceId};
+use bridge_model::types::{Epoch, Fid, InterfaceId, MemberId};
 use rtrb::Producer;
 
 use crate::counters::{CounterWriter, Note, PortSlot};
 use crate::events::{DropSample, ProtocolFrame, PuntFrame};
 use crate::frame::{Frame, FrameBurst, Io};
-use crate::image::{MemberImage, Push};
+use crate::image::{ClassEntry, ClassWord, MemberImage, Push};
 use crate::mac::{Isa, LearnEvent};
 use crate::publication::ImageReceiver;
 
@@ -37,10 +38,15 @@ pub(crate) use admit::{Admission, Control, Parsed, admit};
 pub(crate) use lookup::{Destination, Source, destination, judge};
 pub(crate) use rewrite::{fits, rewrite};
 
+use admit::Shape;
 use burst::{Job, Scratch};
 use control::Punt;
-use egress::Egress;
+use egress::{Egress, Ingress, Origin};
 use lookup::Reporter;
+use protocol::Protocol;
+
+/// Where frames of the control plane come in, for samples.
+const NO_INTERFACE: InterfaceId = InterfaceId(u16::MAX);
 
 /// What a worker is made of.
 #[derive(Debug)]
@@ -87,8 +93,13 @@ impl<F: Frame> Worker<F> {
         Self {
             receiver: parts.receiver,
             reporter: Reporter::new(parts.learn),
-            punt: Punt::new((parts.punt, parts.protocol), parts.interfaces, parts.ticks_per_second),
-            egress: Egress::new(parts.interfaces, parts.counters, parts.samples),
+            punt: Punt::new(parts.punt, parts.interfaces, parts.ticks_per_second),
+            egress: Egress::new(
+                parts.interfaces,
+                parts.counters,
+                Protocol::new(parts.protocol, parts.ticks_per_second),
+                parts.samples,
+            ),
             scratch: Box::new(Scratch::new()),
             isa: parts.isa,
             now: 0,
@@ -187,6 +198,26 @@ impl<F: Frame> Worker<F> {
         self.egress.counters.originated();
         let to = MemberImage::new((interface, u16::MAX), (port, 0), Push::NONE, 0);
         self.egress.ahead(io, frame, (&to, 0), self.now);
+    }
+
+    /// Sends a frame of the control plane to one member of a learning domain, as if the domain had
+    /// forwarded it: `frame` is as its bridge sees it, without tags that a port adds. It counts for the
+    /// member's port. If the member is not in use any more, or is a peer that is down, the frame is
+    /// dropped as [`DropReason::NoDestination`].
+    pub fn inject<I: Io<Frame = F>>(&mut self, io: &mut I, fid: Fid, member: MemberId, frame: F) {
+        self.egress.counters.originated();
+        let image = &*self.receiver.current.image;
+        let to = image.member(image.fid(fid).members, member);
+        let Some(to) = to.filter(|to| image.member_is_usable(to)) else {
+            let port = to.map_or(PortSlot::UNATTRIBUTED, MemberImage::port);
+            let origin = Origin { interface: NO_INTERFACE, port, now: self.now };
+            return self.egress.drop(io, frame, DropReason::NoDestination, origin);
+        };
+        let ingress = Ingress { interface: NO_INTERFACE, ports: [to.port(); 2], now: self.now };
+        let shape = Shape::new(frame.octets(), 0, 0, false);
+        // Member 0: there is nobody to be told about it.
+        let class = ClassEntry::without(ClassWord::forward(fid, MemberId(0)));
+        self.egress.forward(io, image, frame, (shape, &class), to, &ingress);
     }
 
     /// Whether no frame waits in this worker.

@@ -30,11 +30,15 @@ impl MbufFrame {
     }
 }
 
-/// The pipeline asks for 4 or 8 octets, padding for at most 60.
+/// The pipeline asks for tags or the headers of a tunnel, at most 96 octets, and for padding to at
+/// most 60. Fresh buffers and those that drivers fill have [`rte_rs::HEADROOM`].
 #[inline]
 fn narrow(octets: usize) -> u16 {
     u16::try_from(octets).unwrap_or(u16::MAX)
 }
+
+/// The longest headers of a tunnel are pushed onto a frame that had a tag put back in by its driver.
+const _: () = assert!(rte_rs::HEADROOM >= 96 + 4);
 
 impl Frame for MbufFrame {
     #[inline]
@@ -65,6 +69,16 @@ impl Frame for MbufFrame {
     #[inline]
     fn trim_front(&mut self, octets: usize) {
         self.0.trim_front(narrow(octets));
+    }
+
+    #[inline]
+    fn truncate(&mut self, octets: usize) {
+        self.0.truncate(narrow(octets));
+    }
+
+    #[inline]
+    fn truncate(&mut self, octets: usize) {
+        self.0.truncate(narrow(octets));
     }
 
     #[inline]

@@ -92,6 +92,11 @@ impl Frame for PoolFrame {
         self.0.octets = self.0.octets.wrapping_sub(octets.into());
     }
 
+    #[inline]
+    fn truncate(&mut self, octets: usize) {
+        self.0.octets = u16::try_from(octets).map_or(self.0.octets, |octets| octets.min(self.0.octets));
+    }
+
     fn pad_to(&mut self, octets: usize) -> bool {
         let end = self.range().end;
         let wanted = usize::from(self.0.start) + octets;

@@ -132,6 +132,27 @@ impl Mbuf {
         head.pkt_len -= u32::from(octets);
     }
 
+    /// Cuts off what is behind the first `octets` of a frame in one part; nothing if it has several.
+    #[inline]
+    pub fn truncate(&mut self, octets: u16) {
+        let head = self.head_mut();
+        if head.nb_segs == 1 && octets < head.data_len {
+            head.data_len = octets;
+            head.pkt_len = u32::from(octets);
+        }
+    }
+
+    /// Cuts off what is behind the first `octets`. Nothing changes if the frame is shorter or has
+    /// several parts.
+    #[inline]
+    pub const fn truncate(&mut self, octets: u16) {
+        if self.segments() == 1 && octets < self.head().data_len {
+            let head = self.head_mut();
+            head.data_len = octets;
+            head.pkt_len = octets as u32;
+        }
+    }
+
     /// Grows the frame by `octets` zeros at the end. Refused, and nothing changed, if the tailroom
     /// is smaller or the frame has several parts.
     #[inline]
