@@ -29,6 +29,7 @@ const FUNCTIONS: &[&str] = &[
     "rte_eth_macaddr_get",
     "rte_eth_promiscuous_disable",
     "rte_eth_promiscuous_enable",
+    "rte_eth_dev_default_mac_addr_set",
     "rte_eth_rx_queue_setup",
     "rte_eth_stats_get",
     "rte_eth_tx_queue_setup",

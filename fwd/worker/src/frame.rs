@@ -77,11 +77,6 @@ impl Frame for MbufFrame {
     }
 
     #[inline]
-    fn truncate(&mut self, octets: usize) {
-        self.0.truncate(narrow(octets));
-    }
-
-    #[inline]
     fn pad_to(&mut self, octets: usize) -> bool {
         match octets.checked_sub(self.0.bytes().len()) {
             None | Some(0) => true,

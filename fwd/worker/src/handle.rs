@@ -128,7 +128,7 @@ pub struct WorkerHandle {
     name: String,
     shared: Arc<Shared>,
     thread: Option<JoinHandle<Stopped>>,
-    originator: Originator,
+    originator: Option<Originator>,
     changes: Producer<Change>,
     returned: Consumer<Box<Attachment>>,
 }
@@ -183,7 +183,8 @@ pub fn spawn(eal: &Eal, plan: WorkerPlan) -> Result<WorkerHandle, SpawnError> {
     match report.recv() {
         Ok(Err(source)) => Err(SpawnError::Lcore { name, source }),
         Ok(Ok(())) | Err(_) => {
-            Ok(WorkerHandle { name, shared, thread: Some(thread), originator, changes, returned })
+            let (thread, originator) = (Some(thread), Some(originator));
+            Ok(WorkerHandle { name, shared, thread, originator, changes, returned })
         }
     }
 }
@@ -226,9 +227,10 @@ impl WorkerHandle {
         self.thread.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
-    /// The control plane's way to send by this worker.
-    pub const fn originator(&mut self) -> &mut Originator {
-        &mut self.originator
+    /// The control plane's way to send by this worker, for whichever thread speaks the protocols;
+    /// `None` if it was taken already. A worker that ends sends first what it still has.
+    pub const fn take_originator(&mut self) -> Option<Originator> {
+        self.originator.take()
     }
 
     /// Ends a system call that the worker has been in for longer than `limit_ticks`, if it is in

@@ -1,20 +1,36 @@
 //! Frames of the control plane on their way to a worker.
 
 use crate::frame::MbufFrame;
-use bridge_model::types::InterfaceId;
+use bridge_model::types::{Fid, InterfaceId, MemberId};
 use fwd::counters::PortSlot;
 use rte_rs::Mempool;
 use rtrb::{Consumer, Producer, RingBuffer};
 
-/// Frames that can wait: an LLDP or LACP frame for every interface several times over.
-const RING: usize = 256;
+/// Frames that can wait: a packet of liveness to each of some hundred peers, and an ARP request for
+/// each.
+const RING: usize = 1024;
 
 /// A frame to send.
 #[derive(Debug)]
-pub(crate) struct Originated {
-    pub(crate) interface: InterfaceId,
-    pub(crate) port: PortSlot,
-    pub(crate) frame: MbufFrame,
+pub(crate) enum Originated {
+    /// As it is.
+    By {
+        /// The device.
+        interface: InterfaceId,
+        /// What it is counted for.
+        port: PortSlot,
+        /// The frame with all its tags.
+        frame: MbufFrame,
+    },
+    /// As its bridge sees it: the pipeline gives it the tags, or the tunnel, of the place it goes to.
+    Into {
+        /// The learning domain.
+        fid: Fid,
+        /// The member of it.
+        member: MemberId,
+        /// The frame.
+        frame: MbufFrame,
+    },
 }
 
 /// Why a frame of the control plane was not taken. Try again later, or let it go: protocols repeat.
@@ -52,12 +68,30 @@ impl Originator {
         port: PortSlot,
         frame: &[u8],
     ) -> Result<(), OriginateError> {
+        self.push(frame, |frame| Originated::By { interface, port, frame })
+    }
+
+    /// Has the worker send a frame to one member of a learning domain, tagged or in a tunnel as any
+    /// other frame to it. One to a member that is no more is dropped and counted.
+    pub fn inject(
+        &mut self,
+        fid: Fid,
+        member: MemberId,
+        frame: &[u8],
+    ) -> Result<(), OriginateError> {
+        self.push(frame, |frame| Originated::Into { fid, member, frame })
+    }
+
+    fn push(
+        &mut self,
+        frame: &[u8],
+        to: impl FnOnce(MbufFrame) -> Originated,
+    ) -> Result<(), OriginateError> {
         if self.ring.is_full() {
             return Err(OriginateError::Full);
         }
         let mbuf =
             self.pool.frame(frame).ok_or(OriginateError::NoBuffer { octets: frame.len() })?;
-        let originated = Originated { interface, port, frame: MbufFrame::from(mbuf) };
-        self.ring.push(originated).map_err(|_| OriginateError::Full)
+        self.ring.push(to(MbufFrame::from(mbuf))).map_err(|_| OriginateError::Full)
     }
 }

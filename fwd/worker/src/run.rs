@@ -105,9 +105,15 @@ impl Loop {
             return false;
         }
         for _ in 0..ORIGINATE_PER_TURN {
-            let Ok(originated) = self.rings.originated.pop() else { break };
-            let Originated { interface, port, frame } = originated;
-            self.worker.originate(&mut self.io, interface, port, frame);
+            match self.rings.originated.pop() {
+                Ok(Originated::By { interface, port, frame }) => {
+                    self.worker.originate(&mut self.io, interface, port, frame);
+                }
+                Ok(Originated::Into { fid, member, frame }) => {
+                    self.worker.inject(&mut self.io, fid, member, frame);
+                }
+                Err(_) => break,
+            }
         }
         true
     }

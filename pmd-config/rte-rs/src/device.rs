@@ -316,6 +316,11 @@ impl Device {
             .collect())
     }
 
+    /// Gives the device another address; a kernel interface that it made gets the same.
+    pub fn set_mac(&self, mac: [u8; 6]) -> Result<(), DeviceError> {
+        self.core.set_mac(mac)
+    }
+
     /// Receive frames for every address, or only for the device's own.
     pub fn set_promiscuous(&self, promiscuous: bool) -> Result<(), DeviceError> {
         self.core.set_promiscuous(promiscuous)

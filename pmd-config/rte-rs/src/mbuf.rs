@@ -132,16 +132,6 @@ impl Mbuf {
         head.pkt_len -= u32::from(octets);
     }
 
-    /// Cuts off what is behind the first `octets` of a frame in one part; nothing if it has several.
-    #[inline]
-    pub fn truncate(&mut self, octets: u16) {
-        let head = self.head_mut();
-        if head.nb_segs == 1 && octets < head.data_len {
-            head.data_len = octets;
-            head.pkt_len = u32::from(octets);
-        }
-    }
-
     /// Cuts off what is behind the first `octets`. Nothing changes if the frame is shorter or has
     /// several parts.
     #[inline]

@@ -103,8 +103,10 @@ fn frames_of_the_control_plane_leave_unchanged_and_are_accounted_for() {
     let lldp = [&[0x01, 0x80, 0xc2, 0, 0, 0x0e][..], &[0x5a; 80]].concat();
 
     for worker in &mut gateway.workers {
+        let mut originator = worker.take_originator().unwrap();
+        assert!(worker.take_originator().is_none());
         for interface in [UP0, VM1, VM2] {
-            worker.originator().send(interface, PortSlot::UNATTRIBUTED, &lldp).unwrap();
+            originator.send(interface, PortSlot::UNATTRIBUTED, &lldp).unwrap();
         }
     }
 

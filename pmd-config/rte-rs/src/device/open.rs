@@ -169,6 +169,15 @@ impl Core {
         }
     }
 
+    pub(crate) fn set_mac(&self, mac: [u8; 6]) -> Result<(), DeviceError> {
+        let _control = self.control();
+        let mark = log::mark();
+        let mut mac = rte_ether_addr { addr_bytes: mac };
+        // SAFETY: the device is plugged while `self` exists, and DPDK copies `mac`.
+        let code = unsafe { dpdk_sys::rte_eth_dev_default_mac_addr_set(self.id.0, &raw mut mac) };
+        self.step_since("set the address of", code, mark).map(drop)
+    }
+
     pub(crate) fn stop(&self) -> Result<(), DeviceError> {
         let mut control = self.control();
         if !control.started {

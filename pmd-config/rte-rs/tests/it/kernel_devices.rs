@@ -118,6 +118,23 @@ fn a_tap_interface_exchanges_frames_with_the_kernel_unchanged() {
 }
 
 #[test]
+fn a_tap_interface_has_the_address_that_its_device_is_given_while_it_runs() {
+    enter_new_netns();
+    let world = World::new(1500);
+    let mut tap = world.start(&DeviceSpec::tap("t0", "t0", MacSource::Random).unwrap());
+    tap.wait_for(LinkState::Up);
+    let mac = [0x02, 0, 0, 0, 0, 0x78];
+
+    tap.device.set_mac(mac).unwrap();
+
+    assert_eq!(tap.device.info().mac, mac);
+    let kernel = std::process::Command::new("ip").args(["link", "show", "t0"]).output().unwrap();
+    let text = String::from_utf8(kernel.stdout).unwrap();
+    assert!(text.contains("link/ether 02:00:00:00:00:78"), "{text}");
+    assert!(tap.device.set_mac([0xff; 6]).is_err());
+}
+
+#[test]
 fn a_jumbo_tap_interface_is_refused_because_its_driver_would_block_on_long_frames() {
     enter_new_netns();
     let world = World::new(9000);

@@ -17,6 +17,11 @@ fn a_buffer_grows_at_both_ends_within_its_room_and_shrinks_at_the_front() {
     assert_eq!(mbuf.bytes(), b"tag frame\0\0");
     mbuf.trim_front(4);
     assert_eq!((mbuf.bytes(), mbuf.frame_len(), mbuf.segments()), (&b"frame\0\0"[..], 7, 1));
+    mbuf.truncate(8);
+    assert_eq!(mbuf.frame_len(), 7);
+    mbuf.truncate(6);
+    assert_eq!((mbuf.bytes(), mbuf.frame_len()), (&b"frame\0"[..], 6));
+    assert!(mbuf.append_zeros(1));
 
     assert!(!mbuf.prepend(HEADROOM + 1));
     assert!(!mbuf.append_zeros(2048));

@@ -81,6 +81,8 @@ impl World {
             to.receive(&mut got);
             for mbuf in got.drain(..) {
                 assert_eq!(mbuf.segments(), 1);
+                // Room for the headers of a tunnel, whatever the driver.
+                assert!(mbuf.headroom() >= 96, "{} octets in front", mbuf.headroom());
                 if next.is_some_and(|wanted| mbuf.bytes() == wanted) {
                     next = expected.next();
                 } else {
