@@ -49,6 +49,10 @@ pub struct PuntFrame {
     pub bytes: ArrayVec<u8, PUNT_OCTETS>,
 }
 
+/// Octets of a frame that the protocol thread gets: all of it, so that a ping of jumbo size is
+/// answered and its checksum can be verified.
+pub const PROTOCOL_OCTETS: usize = 9728;
+
 /// Why the protocol thread gets a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProtocolEvent {
@@ -80,9 +84,9 @@ pub struct ProtocolFrame {
     pub place: (Fid, MemberId),
     /// The frame's length in octets.
     pub octets: u32,
-    /// The frame from the destination address on, or its first [`PUNT_OCTETS`]; of a consumed one
+    /// The frame from the destination address on, or its first [`PROTOCOL_OCTETS`]; of a consumed one
     /// without the tag that selected the link.
-    pub bytes: ArrayVec<u8, PUNT_OCTETS>,
+    pub bytes: ArrayVec<u8, PROTOCOL_OCTETS>,
 }
 
 /// The first octets of `bytes`, as many as fit.

@@ -28,7 +28,10 @@ mod sync;
 pub mod trace;
 pub mod underlay;
 
-pub use events::{DropSample, PUNT_OCTETS, ProtocolEvent, ProtocolFrame, PuntFrame, SAMPLE_OCTETS};
+pub use events::{
+    DropSample, PROTOCOL_OCTETS, PUNT_OCTETS, ProtocolEvent, ProtocolFrame, PuntFrame,
+    SAMPLE_OCTETS,
+};
 pub use frame::{BURST, Frame, FrameBurst, Io};
 pub use image::{Image, ImageError, ImageParts};
 pub use isa::prefetch_octet as prefetch;
