@@ -9,6 +9,7 @@ use bridge_model::types::{Fid, MacAddr, MemberId, Tpid, VlanId, VlanTag};
 use bridge_model::wire::ethernet::Header;
 use bridge_model::wire::reserved::{self, ReservedClass};
 
+use crate::counters::PortSlot;
 use crate::image::{ClassEntry, ClassKind, ClassWord, Image, InterfaceImage, OtherTags};
 
 /// What is known of a frame that may be forwarded.
@@ -24,42 +25,67 @@ pub(crate) struct Parsed {
 }
 
 /// How a frame came in, beside its addresses and its class, in one word:
-/// `octets:32 | TCI:16 | octets of tags that are taken off:8 | tagged:8`.
+/// `octets:24 | TCI:16 | port slot:16 | octets of tags that are taken off:4 | flags:4`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(transparent)]
 pub(crate) struct Shape(u64);
+
+/// Flag: it counts for the interface's tagged port.
+const TAGGED: u64 = 1;
+/// Flag: it counts for the port slot in the word, whatever the interface says.
+const OWN_PORT: u64 = 2;
 
 impl Shape {
     /// `pop` is 0, 4 or 8; of `tci` only PCP and DEI are used. A `tagged` frame counts for the
     /// interface's tagged port.
     #[inline]
     pub(crate) const fn new(octets: usize, tci: u16, pop: u8, tagged: bool) -> Self {
-        // A frame of 4 GiB does not fit a buffer.
-        Self((octets as u64) << 32 | (tci as u64) << 16 | (pop as u64) << 8 | tagged as u64)
+        // A frame of 16 MiB does not fit a buffer.
+        Self((octets as u64) << 40 | (tci as u64) << 24 | (pop as u64) << 4 | tagged as u64)
     }
 
-    /// Octets of the frame.
+    /// Of a frame that counts for `port`, not for its interface's: it belongs to an underlay link, or
+    /// came in a tunnel.
+    #[inline]
+    pub(crate) const fn of_port(octets: usize, tci: u16, pop: u8, port: PortSlot) -> Self {
+        Self(Self::new(octets, tci, pop, false).0 | (port.0 as u64) << 8 | OWN_PORT)
+    }
+
+    /// Octets of the frame as it was received.
     #[inline]
     pub(crate) const fn octets(self) -> u64 {
-        self.0 >> 32
+        self.0 >> 40
     }
 
     /// The tag whose PCP and DEI the frame keeps; 0 without.
     #[inline]
     pub(crate) const fn tci(self) -> u16 {
-        (self.0 >> 16 & 0xffff) as u16
+        (self.0 >> 24 & 0xffff) as u16
+    }
+
+    /// The port that it counts for, if that is not one of the interface's. Frames that are forwarded
+    /// and have one came in a tunnel.
+    #[inline]
+    pub(crate) const fn port(self) -> Option<PortSlot> {
+        if self.has_own_port() { Some(PortSlot((self.0 >> 8 & 0xffff) as u16)) } else { None }
+    }
+
+    /// It does not count for a port of the interface.
+    #[inline]
+    pub(crate) const fn has_own_port(self) -> bool {
+        self.0 & OWN_PORT != 0
     }
 
     /// Octets of tags that are taken off: 0, 4 or 8.
     #[inline]
     pub(crate) const fn pop(self) -> usize {
-        (self.0 >> 8 & 0xff) as usize
+        (self.0 >> 4 & 0xf) as usize
     }
 
     /// It counts for the interface's tagged port.
     #[inline]
     pub(crate) const fn tagged(self) -> bool {
-        self.0 & 1 != 0
+        self.0 & TAGGED != 0
     }
 }
 

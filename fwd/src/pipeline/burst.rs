@@ -175,7 +175,7 @@ impl<I: Io> Burst for Job<'_, I> {
                 let class = &scratch.classes[index];
                 egress.forward(io, image, frame, (shape, class), to, &ingress);
             } else if let Some(reason) = fate.reason() {
-                egress.drop(io, frame, reason, ingress.origin(shape.tagged()));
+                egress.drop(io, frame, reason, ingress.origin(shape));
             } else {
                 egress.flood(io, image, frame, &scratch.get(index), &ingress);
             }
@@ -198,9 +198,9 @@ impl<I: Io> Controls<'_, I> {
         let control = std::mem::take(&mut scratch.control);
         for (removed, (index, control)) in control.into_iter().enumerate() {
             let index = index - removed;
+            let origin = self.ingress.origin(scratch.shapes[index]);
             scratch.remove(index);
             let Some(frame) = frames.pop_at(index) else { continue };
-            let origin = self.ingress.origin(control.tagged);
             self.punt.control(self.egress, self.io, self.interface, (frame, control), origin);
         }
     }

@@ -6,6 +6,7 @@ use rtrb::Producer;
 
 use super::admit::Control;
 use super::egress::{Egress, Origin};
+use super::protocol::Budget;
 use super::rewrite::fits;
 use crate::events::{self, PuntFrame};
 use crate::frame::{Frame, Io};
@@ -14,28 +15,18 @@ use crate::image::InterfaceImage;
 /// Control frames per second that one interface may send, at most. A trunk with 4094 VLANs in
 /// per-VLAN spanning tree sends about 2050.
 const FRAMES_PER_SECOND: u64 = 10_000;
-/// How many it may send at once.
-const BURST: u64 = 10_000;
-
-/// What one interface may still send.
-#[derive(Clone, Copy, Debug)]
-struct Budget {
-    frames: u64,
-    since: u64,
-}
 
 /// The way to the control plane.
 #[derive(Debug)]
 pub(super) struct Punt {
     ring: Producer<PuntFrame>,
     budgets: Box<[Budget]>,
-    ticks_per_second: u64,
 }
 
 impl Punt {
     pub(super) fn new(ring: Producer<PuntFrame>, interfaces: usize, ticks_per_second: u64) -> Self {
-        let budgets = vec![Budget { frames: BURST, since: 0 }; interfaces].into();
-        Self { ring, budgets, ticks_per_second: ticks_per_second.max(1) }
+        let budget = Budget::new(FRAMES_PER_SECOND, ticks_per_second);
+        Self { ring, budgets: vec![budget; interfaces].into() }
     }
 
     /// Handles one control frame, which ends here.
@@ -73,20 +64,8 @@ impl Punt {
     }
 
     fn admit(&mut self, origin: Origin) -> bool {
-        let Some(budget) = self.budgets.get_mut(origin.interface.index()) else { return false };
-        let gained = origin.now.saturating_sub(budget.since).saturating_mul(FRAMES_PER_SECOND)
-            / self.ticks_per_second;
-        if gained > 0 {
-            budget.frames = budget.frames.saturating_add(gained).min(BURST);
-            budget.since = origin.now;
-        }
-        match budget.frames.checked_sub(1) {
-            Some(left) => {
-                budget.frames = left;
-                true
-            }
-            None => false,
-        }
+        let budget = self.budgets.get_mut(origin.interface.index());
+        budget.is_some_and(|budget| budget.take(origin.now))
     }
 
     fn push<F: Frame>(

@@ -50,7 +50,7 @@ pub(super) struct Origin {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ingress {
     pub(super) interface: InterfaceId,
-    /// What untagged and tagged frames count for.
+    /// What untagged and tagged frames count for that do not [say themselves](Shape::port).
     pub(super) ports: [PortSlot; 2],
     pub(super) now: u64,
 }
@@ -58,8 +58,9 @@ pub(super) struct Ingress {
 impl Ingress {
     /// The origin of one of its frames. Made only for frames that need it.
     #[inline]
-    pub(super) fn origin(&self, tagged: bool) -> Origin {
-        Origin { interface: self.interface, port: self.ports[usize::from(tagged)], now: self.now }
+    pub(super) fn origin(&self, shape: Shape) -> Origin {
+        let port = shape.port().unwrap_or(self.ports[usize::from(shape.tagged())]);
+        Origin { interface: self.interface, port, now: self.now }
     }
 }
 
@@ -117,11 +118,11 @@ impl<F: Frame> Egress<F> {
     ) {
         let pop = shape.pop();
         if !fits(&frame, pop, to) {
-            let origin = ingress.origin(shape.tagged()).at(to);
+            let origin = ingress.origin(shape).at(to);
             return self.drop(io, frame, DropReason::MtuExceeded, origin);
         }
         if !rewrite(&mut frame, pop, shape.tci(), to) {
-            return self.drop(io, frame, DropReason::NoBuffer, ingress.origin(shape.tagged()));
+            return self.drop(io, frame, DropReason::NoBuffer, ingress.origin(shape));
         }
         let note = Note::new(to.counters(), octets(&frame));
         self.queue(io, frame, note, to.interface(), ingress.now);
@@ -221,7 +222,7 @@ impl<F: Frame> Egress<F> {
         let shape = parsed.shape;
         let targets = match image.flood(parsed) {
             Ok(targets) => targets,
-            Err(reason) => return self.drop(io, frame, reason, ingress.origin(shape.tagged())),
+            Err(reason) => return self.drop(io, frame, reason, ingress.origin(shape)),
         };
         let mut pending: Option<&MemberImage> = None;
         for member in targets {
@@ -233,7 +234,7 @@ impl<F: Frame> Egress<F> {
             Some(to) => self.forward(io, image, frame, (shape, &parsed.class), to, ingress),
             // The last peer has just gone down.
             None => {
-                let origin = ingress.origin(shape.tagged());
+                let origin = ingress.origin(shape);
                 self.drop(io, frame, DropReason::NoDestination, origin);
             }
         }
@@ -249,7 +250,7 @@ impl<F: Frame> Egress<F> {
         ingress: &Ingress,
     ) {
         self.counters.copied(1);
-        let origin = ingress.origin(shape.tagged());
+        let origin = ingress.origin(shape);
         if !fits(frame, shape.pop(), to) {
             return self.count_drop(frame, DropReason::MtuExceeded, origin.at(to));
         }
