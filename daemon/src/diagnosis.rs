@@ -155,6 +155,12 @@ fn notes(site: &SiteView, list: &mut Vec<Condition>) {
                 (Reason::NotActive, format!("gatewayBridges/{gateway_bridge}"))
             }
             Note::NativeUnlinked { trunk, .. } => (Reason::NotActive, trunk.to_string()),
+            Note::UnderlayWaiting { host, .. } => (Reason::PortWaiting, format!("hosts/{host}")),
+            Note::NoUnderlay { host, .. } => (Reason::NotActive, format!("hosts/{host}")),
+            Note::NoRoute { peer, .. } => (Reason::NotActive, peer.to_string()),
+            Note::NoVni { bridge, .. } | Note::NoCommonZone { bridge, .. } => {
+                (Reason::NotActive, format!("bridges/{bridge}"))
+            }
         };
         list.push(Condition::new(reason, object, note.to_string()));
     }

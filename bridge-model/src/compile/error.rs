@@ -1,6 +1,8 @@
 //! Why a topology that keeps all limits cannot be compiled for this host, and what is remarkable
 //! about one that can.
 
+use std::fmt;
+
 use crate::topology::ObjectRef;
 use crate::types::Name;
 
@@ -88,7 +90,8 @@ pub enum Note {
     },
     /// A static MAC is not in force.
     #[error(
-        "{entry} is not in force: {port} is down, on standby for that VLAN, or not on this host"
+        "{entry} is not in force: {port} is down, on standby for that VLAN, or neither on this host \
+         nor behind one of its tunnels"
     )]
     StaticNotInForce {
         /// The static MAC.
@@ -113,4 +116,77 @@ pub enum Note {
         /// Its native VID.
         vid: crate::types::VlanId,
     },
+    /// An underlay link, or its way to the kernel, waits for its interface.
+    #[error(
+        "hosts/{host}: underlay waits: the node file of this host has no interface {interface}"
+    )]
+    UnderlayWaiting {
+        /// This host.
+        host: Name,
+        /// The interface.
+        interface: Name,
+    },
+    /// A host that is to tunnel has no way onto the underlay.
+    #[error(
+        "hosts/{host} is in tunnelZones/{zone} but has no underlay link: no frame reaches another \
+         host; set `underlay` on it"
+    )]
+    NoUnderlay {
+        /// This host.
+        host: Name,
+        /// The zone.
+        zone: Name,
+    },
+    /// There is no way to a peer.
+    #[error(
+        "{peer}: no underlay link with carrier and no route leads to {remote}; add a route to \
+         hosts/{host}, or an address of that network to a link of its `underlay`"
+    )]
+    NoRoute {
+        /// The host or tunnel.
+        peer: ObjectRef,
+        /// Its address.
+        remote: std::net::IpAddr,
+        /// This host.
+        host: Name,
+    },
+    /// A bridge is on several hosts but has no number to tunnel by.
+    #[error(
+        "bridges/{bridge} has ports here and on {others}, but no VNI, so the hosts' parts of it are \
+         separate; set `vni` on it"
+    )]
+    NoVni {
+        /// The bridge.
+        bridge: Name,
+        /// The other hosts.
+        others: Hosts,
+    },
+    /// A bridge is on several hosts that do not tunnel to each other.
+    #[error(
+        "bridges/{bridge} has ports here and on {others}, with which this host shares no tunnel zone: \
+         no frame of the bridge reaches them; put the hosts into one of `tunnelZones`"
+    )]
+    NoCommonZone {
+        /// The bridge.
+        bridge: Name,
+        /// The other hosts.
+        others: Hosts,
+    },
+}
+
+/// Hosts, as a sentence names them: the first three, and how many more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hosts(pub Vec<Name>);
+
+impl fmt::Display for Hosts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 3;
+        for (index, host) in self.0.iter().take(SHOWN).enumerate() {
+            write!(f, "{}hosts/{host}", if index == 0 { "" } else { ", " })?;
+        }
+        match self.0.len().saturating_sub(SHOWN) {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
 }

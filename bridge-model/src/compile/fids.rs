@@ -3,17 +3,25 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::local::Local;
-use super::{Domain, FidTable, Member, MemberRoute, Note, Numbering, Place, PushTags};
-use crate::topology::{Ageing, Kind, LinkKey, ObjectRef};
-use crate::types::{Fid, IndividualMac, InterfaceId, MemberId, Name, Tpid, VlanId};
+use super::underlay::LocalPeer;
+use super::{
+    Domain, FidTable, Member, MemberRoute, Note, Numbering, Place, PushTags, TUNNEL_GROUP,
+};
+use crate::topology::{Ageing, Bridge, Kind, LinkKey, ObjectRef, StaticMac};
+use crate::types::{Fid, IndividualMac, InterfaceId, MemberId, Name, PeerId, Tpid, VlanId, Vni};
 
 /// A place that a domain can send to at present.
 #[derive(Debug)]
 struct Planned {
-    interface: InterfaceId,
-    vid: Option<VlanId>,
-    push: PushTags,
+    way: Way,
     split_horizon: u16,
+}
+
+/// How to get to a place.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    Port { interface: InterfaceId, vid: Option<VlanId>, push: PushTags },
+    Tunnel { peer: PeerId, vni: Vni },
 }
 
 /// Every learning domain of this host with its members, by name.
@@ -36,6 +44,7 @@ impl Plan {
         plan.add_access_ports(local);
         plan.add_links(local);
         plan.add_transit(local);
+        plan.add_peers(local);
         plan
     }
 
@@ -48,7 +57,8 @@ impl Plan {
             let members = self.domain(bridge_domain(local, &access.bridge.name));
             if access.is_usable {
                 let (interface, push) = (access.interface, PushTags::None);
-                let planned = Planned { interface, vid: None, push, split_horizon: 0 };
+                let way = Way::Port { interface, vid: None, push };
+                let planned = Planned { way, split_horizon: 0 };
                 members.insert(Place::Access(access.port.name.clone()), planned);
             }
         }
@@ -59,7 +69,7 @@ impl Plan {
         let mut groups: BTreeMap<&Name, u16> = BTreeMap::new();
         for (key, link) in &local.topology.vlan_links {
             let group = groups.entry(&link.bridge).or_default();
-            *group = group.saturating_add(1);
+            *group = group.saturating_add(1).min(TUNNEL_GROUP - 1);
             let trunks = local
                 .trunks
                 .iter()
@@ -69,12 +79,13 @@ impl Plan {
                 let bridge = local.topology.bridges.get(&link.bridge);
                 let bridge_up = bridge.is_some_and(|bridge| bridge.admin.is_up());
                 if bridge_up && trunk.forwards.contains(&key.vid) {
-                    let planned = Planned {
+                    let way = Way::Port {
                         interface: trunk.interface,
                         vid: Some(key.vid),
                         push: push_tags(trunk.trunk.tpid, key),
-                        split_horizon: if trunk.gateway.transits() { 0 } else { *group },
                     };
+                    let split_horizon = if trunk.gateway.transits() { 0 } else { *group };
+                    let planned = Planned { way, split_horizon };
                     members.insert(trunk_place(&trunk.trunk.name, key), planned);
                 }
             }
@@ -92,13 +103,27 @@ impl Plan {
                 let members = self.domain(Domain::Transit(gateway.clone(), vid));
                 if trunk.is_usable {
                     let key = LinkKey { gateway_bridge: gateway.clone(), vid, inner_vid: None };
-                    let planned = Planned {
+                    let way = Way::Port {
                         interface: trunk.interface,
                         vid: Some(vid),
                         push: push_tags(trunk.trunk.tpid, &key),
-                        split_horizon: 0,
                     };
+                    let planned = Planned { way, split_horizon: 0 };
                     members.insert(trunk_place(&trunk.trunk.name, &key), planned);
+                }
+            }
+        }
+    }
+
+    /// Other hosts and foreign endpoints, in every bridge that is here and there.
+    fn add_peers(&mut self, local: &Local<'_>) {
+        for (domain, members) in &mut self.domains {
+            let Some((bridge, vni)) = tunnelled(local, domain) else { continue };
+            for (peer, id) in local.underlay.peers.iter().zip((0..).map(PeerId)) {
+                if is_member(local, bridge, peer) {
+                    let way = Way::Tunnel { peer: id, vni };
+                    let planned = Planned { way, split_horizon: TUNNEL_GROUP };
+                    members.insert(Place::Peer(peer.port.clone()), planned);
                 }
             }
         }
@@ -133,6 +158,23 @@ impl Plan {
     }
 }
 
+/// The bridge of a domain whose frames may use tunnels, and its VNI.
+fn tunnelled<'a>(local: &Local<'a>, domain: &Domain) -> Option<(&'a Bridge, Vni)> {
+    let (Domain::Bridge(name) | Domain::Transparent(name)) = domain else { return None };
+    let bridge = local.topology.bridges.get(name).filter(|bridge| bridge.admin.is_up())?;
+    Some((bridge, bridge.vni?))
+}
+
+/// Whether frames of a bridge go to a peer: a host that has something of the bridge, or a foreign
+/// endpoint that carries it. One that is down is nowhere.
+fn is_member(local: &Local<'_>, bridge: &Bridge, peer: &LocalPeer<'_>) -> bool {
+    let is_there = match peer.tunnel {
+        Some(tunnel) => tunnel.bridges.contains(&bridge.name),
+        None => local.presence.get(&bridge.name).is_some_and(|hosts| hosts.contains(peer.name)),
+    };
+    is_there && !local.view.peers_down.contains(peer.name)
+}
+
 fn trunk_place(trunk: &Name, key: &LinkKey) -> Place {
     Place::Trunk { trunk: trunk.clone(), vid: key.vid, inner_vid: key.inner_vid }
 }
@@ -157,6 +199,7 @@ fn fid_table(
     let unused = Member { route: MemberRoute::Retired, split_horizon: 0 };
     let mut members = vec![unused];
     let mut flood = Vec::new();
+    let mut tunnel_mtu: Option<u16> = None;
     for (place, planned) in planned {
         let number = numbering.member_of(domain, place);
         let (Some(member), Some(port)) = (number, numbering.port_id(place.port())) else {
@@ -165,10 +208,17 @@ fn fid_table(
         if members.len() <= member.index() {
             members.resize(member.index() + 1, unused);
         }
+        let route = match planned.way {
+            Way::Port { interface, vid, push } => MemberRoute::Port { interface, port, vid, push },
+            Way::Tunnel { peer, vni } => {
+                let found = local.underlay.peers.get(peer.index());
+                let mtu = found.and_then(LocalPeer::inner_mtu);
+                tunnel_mtu = tunnel_mtu.into_iter().chain(mtu).min();
+                MemberRoute::Tunnel { peer, vni }
+            }
+        };
         if let Some(slot) = members.get_mut(member.index()) {
-            let Planned { interface, vid, push, split_horizon } = *planned;
-            let route = MemberRoute::Port { interface, port, vid, push };
-            *slot = Member { route, split_horizon };
+            *slot = Member { route, split_horizon: planned.split_horizon };
         }
         flood.push(member);
     }
@@ -179,13 +229,14 @@ fn fid_table(
         mac_limit: bridge.and_then(|bridge| bridge.mac_limit),
         members,
         flood,
-        suppress: false,
-        tunnel_mtu: None,
-        clamp_mss: false,
+        suppress: bridge.is_some_and(|bridge| bridge.neighbor_suppression.is_on()),
+        tunnel_mtu,
+        clamp_mss: bridge.is_some_and(|bridge| bridge.mss_clamp.is_on()),
     }
 }
 
-/// The static MACs in force here, and notes on those that are not although their port is bound here.
+/// The static MACs in force here, and notes on those that are not although they concern this host: their
+/// port is bound here, or their bridge is here.
 pub(super) fn static_macs(
     local: &Local<'_>,
     numbering: &Numbering,
@@ -194,19 +245,34 @@ pub(super) fn static_macs(
     let mut in_force = Vec::new();
     let mut notes = Vec::new();
     for (key, entry) in &local.topology.static_macs {
-        let place = match entry.vid {
-            None => Place::Access(entry.port.clone()),
-            Some((vid, inner_vid)) => Place::Trunk { trunk: entry.port.clone(), vid, inner_vid },
-        };
+        let place = static_place(local, entry);
         let fid = numbering.fid_of_bridge(&key.bridge, key.payload_vid);
         let member = numbering.member_of(&bridge_domain(local, &key.bridge), &place);
         if let (Some(fid), Some(member)) = (fid, member) {
             in_force.push((fid, member, key.mac));
-        } else if here.contains_key(&entry.port) {
+        } else if here.contains_key(&entry.port) || fid.is_some() && matches!(place, Place::Peer(_))
+        {
             let (entry, port) = (ObjectRef::new(Kind::StaticMac, key), entry.port.clone());
             notes.push(Note::StaticNotInForce { entry, port });
         }
     }
     in_force.sort_unstable();
     (in_force, notes)
+}
+
+/// The place that a static MAC names: a port of another host is behind that host.
+fn static_place(local: &Local<'_>, entry: &StaticMac) -> Place {
+    let topology = local.topology;
+    if topology.tunnels.contains_key(&entry.port) {
+        return Place::Peer(Name::of_peer(&entry.port));
+    }
+    let trunk = topology.trunks.get(&entry.port).and_then(|trunk| trunk.binding());
+    let access = topology.access_ports.get(&entry.port).and_then(|port| port.binding.as_ref());
+    match (trunk.or(access), entry.vid) {
+        (Some(binding), _) if binding.host != local.view.host => {
+            Place::Peer(Name::of_peer(&binding.host))
+        }
+        (_, None) => Place::Access(entry.port.clone()),
+        (_, Some((vid, inner_vid))) => Place::Trunk { trunk: entry.port.clone(), vid, inner_vid },
+    }
 }

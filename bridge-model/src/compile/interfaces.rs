@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use super::fids::bridge_domain;
 use super::local::{Local, LocalAccess, LocalTrunk};
+use super::reserved::OnUnderlay;
+use super::underlay::LocalLink;
 use super::{
     Class, Domain, InterfaceTable, InterfaceView, Link, Numbering, Place, PortTable, TaggedClasses,
     VidClasses, reserved,
 };
 use crate::reason::DropReason;
 use crate::topology::VlanLink;
-use crate::types::{InterfaceId, Name, VlanId};
+use crate::types::{InterfaceId, Name, PortId, Tpid, VlanId};
 
 /// The tables of all interfaces, by number.
 pub(super) fn build(local: &Local<'_>, numbering: &Numbering) -> Vec<InterfaceTable> {
@@ -26,7 +28,9 @@ pub(super) fn build(local: &Local<'_>, numbering: &Numbering) -> Vec<InterfaceTa
         .zip(ids)
         .map(|(view, id)| {
             let builder = Builder { local, numbering };
-            builder.interface(view, trunks.get(&id).copied(), accesses.get(&id).copied())
+            let ports =
+                Ports { id, trunk: trunks.get(&id).copied(), access: accesses.get(&id).copied() };
+            builder.interface(view, ports)
         })
         .collect()
 }
@@ -54,18 +58,34 @@ pub(super) fn build_ports(local: &Local<'_>, numbering: &Numbering) -> Vec<PortT
         };
         by_name.insert(&access.port.name, port);
     }
-    let gone = |name: &Name| PortTable {
-        name: name.clone(),
-        interface: InterfaceId::default(),
-        storm: super::StormLimits::default(),
-        storm_per_vid: super::StormLimits::default(),
-        mac_limit: None,
-    };
+    for link in &local.underlay.links {
+        by_name.insert(&link.port, unlimited(&link.port, link.interface));
+    }
+    // A peer is on no interface of its own, and nothing is behind a number whose port is gone.
+    let nowhere = |name: &Name| unlimited(name, InterfaceId::default());
     numbering
         .port_names()
         .iter()
-        .map(|name| by_name.remove(name).unwrap_or_else(|| gone(name)))
+        .map(|name| by_name.remove(name).unwrap_or_else(|| nowhere(name)))
         .collect()
+}
+
+fn unlimited(name: &Name, interface: InterfaceId) -> PortTable {
+    PortTable {
+        name: name.clone(),
+        interface,
+        storm: super::StormLimits::default(),
+        storm_per_vid: super::StormLimits::default(),
+        mac_limit: None,
+    }
+}
+
+/// The ports on one interface.
+#[derive(Clone, Copy, Debug)]
+struct Ports<'a> {
+    id: InterfaceId,
+    trunk: Option<&'a LocalTrunk<'a>>,
+    access: Option<&'a LocalAccess<'a>>,
 }
 
 struct Builder<'a> {
@@ -74,38 +94,65 @@ struct Builder<'a> {
 }
 
 impl Builder<'_> {
-    fn interface(
-        &self,
-        view: &InterfaceView,
-        trunk: Option<&LocalTrunk<'_>>,
-        access: Option<&LocalAccess<'_>>,
-    ) -> InterfaceTable {
+    fn interface(&self, view: &InterfaceView, ports: Ports<'_>) -> InterfaceTable {
+        let Ports { id, trunk, access } = ports;
         let port_of = |name: &Name| self.numbering.port_id(name);
         let trunk_port = trunk.and_then(|trunk| port_of(&trunk.trunk.name));
         let access_port = access.and_then(|access| port_of(&access.port.name));
         let native = trunk.and_then(|trunk| trunk.trunk.native);
+        let (link_port, first_link_port) = self.link_ports(id);
         let (untagged, tagged, reserved) = if view.link == Link::Down {
             let drop = Class::Drop(DropReason::RxLinkDown);
             (drop.clone(), TaggedClasses::All(drop), reserved::all(DropReason::RxLinkDown))
         } else {
             (
-                self.untagged(trunk, access),
-                self.tagged(trunk, access),
-                reserved::build(self.local, trunk, access, self.numbering),
+                self.untagged(ports),
+                self.tagged(ports),
+                reserved::build(self.local, trunk, access, self.on_underlay(id), self.numbering),
             )
         };
         InterfaceTable {
             name: view.name.clone(),
             mtu: view.mtu,
             untagged,
-            untagged_port: if native.is_some() { trunk_port } else { access_port.or(trunk_port) },
+            untagged_port: if native.is_some() {
+                trunk_port
+            } else {
+                link_port.or(access_port).or(trunk_port).or(first_link_port)
+            },
             tagged,
-            tagged_port: trunk_port.or(access_port),
+            tagged_port: trunk_port.or(access_port).or(first_link_port),
             reserved,
         }
     }
 
-    fn untagged(&self, trunk: Option<&LocalTrunk<'_>>, access: Option<&LocalAccess<'_>>) -> Class {
+    /// The port of the untagged underlay link on an interface, and that of the first link.
+    fn link_ports(&self, id: InterfaceId) -> (Option<PortId>, Option<PortId>) {
+        let links = || self.local.underlay.links_on(id).map(|(_, link)| link);
+        let number = |link: &LocalLink<'_>| self.numbering.port_id(&link.port);
+        let untagged = links().find(|link| link.link.vlan.is_none()).and_then(number);
+        (untagged, links().next().and_then(number))
+    }
+
+    fn on_underlay(&self, id: InterfaceId) -> OnUnderlay {
+        let underlay = &self.local.underlay;
+        if underlay.links_on(id).next().is_some() {
+            OnUnderlay::Link
+        } else if underlay.kernel_of(id).is_some() {
+            OnUnderlay::Kernel
+        } else {
+            OnUnderlay::No
+        }
+    }
+
+    fn untagged(&self, Ports { id, trunk, access }: Ports<'_>) -> Class {
+        let underlay = &self.local.underlay;
+        if let Some(link) = underlay.untagged_on(id) {
+            return Class::Underlay(link);
+        }
+        if let Some(link) = underlay.kernel_of(id) {
+            return Class::Kernel(link);
+        }
         match (trunk, access) {
             (Some(trunk), _) if trunk.trunk.native.is_some() => self.native(trunk),
             (_, Some(access)) => self.access(access),
@@ -135,11 +182,32 @@ impl Builder<'_> {
         }
     }
 
-    fn tagged(
-        &self,
-        trunk: Option<&LocalTrunk<'_>>,
-        access: Option<&LocalAccess<'_>>,
-    ) -> TaggedClasses {
+    /// Tagged frames: those of the ports, but for the VLANs of underlay links.
+    fn tagged(&self, ports: Ports<'_>) -> TaggedClasses {
+        let of_ports = self.tagged_of_ports(ports);
+        let links = self.local.underlay.links_on(ports.id);
+        let mut vlans = links.filter_map(|(id, link)| Some((link.link.vlan?, id))).peekable();
+        if vlans.peek().is_none() {
+            return of_ports;
+        }
+        let (tpid, mut classes) = match of_ports {
+            TaggedClasses::Trunk { tpid, classes } => (tpid, classes),
+            TaggedClasses::All(class) => {
+                let tpid = ports.trunk.map_or(Tpid::CTag, |trunk| trunk.trunk.tpid);
+                (tpid, VidClasses::uniform(class))
+            }
+            // The tags of a transparent bridge are payload and cannot be told from those of a link.
+            TaggedClasses::Transparent { .. } => {
+                (Tpid::CTag, VidClasses::uniform(Class::Drop(DropReason::TaggedOnAccess)))
+            }
+        };
+        for (vlan, link) in vlans {
+            classes.set(vlan, Class::Underlay(link));
+        }
+        TaggedClasses::Trunk { tpid, classes }
+    }
+
+    fn tagged_of_ports(&self, Ports { id, trunk, access }: Ports<'_>) -> TaggedClasses {
         match (trunk, access) {
             (Some(trunk), _) => self.trunk_classes(trunk),
             (None, Some(access)) => match self.access(access) {
@@ -151,7 +219,15 @@ impl Builder<'_> {
                 }
                 drop => TaggedClasses::All(drop),
             },
-            (None, None) => TaggedClasses::All(Class::Drop(DropReason::PortUnbound)),
+            (None, None) => {
+                let underlay = &self.local.underlay;
+                let untagged = underlay.untagged_on(id).or_else(|| underlay.kernel_of(id));
+                let reason = match untagged {
+                    Some(_) => DropReason::TaggedOnAccess,
+                    None => DropReason::PortUnbound,
+                };
+                TaggedClasses::All(Class::Drop(reason))
+            }
         }
     }
 

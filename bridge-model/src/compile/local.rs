@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{HostView, Link, Note};
+use super::rights::{self, Rights};
+use super::underlay::Underlay;
+use super::{HostView, Hosts, Link, Note};
 use crate::election;
 use crate::topology::{
     AccessPort, Binding, Bridge, GatewayBridge, Kind, ObjectRef, RedundancyMode, Topology,
@@ -48,13 +50,27 @@ pub(super) struct Local<'a> {
     pub(super) trunks: Vec<LocalTrunk<'a>>,
     /// By name.
     pub(super) accesses: Vec<LocalAccess<'a>>,
+    /// Links, peers and the ways to them.
+    pub(super) underlay: Underlay<'a>,
+    rights: Rights<'a>,
+    /// The hosts where each bridge has something to send to, this one included.
+    pub(super) presence: BTreeMap<&'a Name, BTreeSet<&'a Name>>,
     waiting: Vec<Note>,
 }
 
 impl<'a> Local<'a> {
     pub(super) fn new(topology: &'a Topology, view: &'a HostView) -> Self {
-        let mut local =
-            Self { topology, view, trunks: Vec::new(), accesses: Vec::new(), waiting: Vec::new() };
+        let rights = Rights::new(topology);
+        let mut local = Self {
+            topology,
+            view,
+            trunks: Vec::new(),
+            accesses: Vec::new(),
+            underlay: Underlay::new(topology, view),
+            presence: rights::presence(topology, &rights),
+            rights,
+            waiting: Vec::new(),
+        };
         let ids: BTreeMap<&Name, InterfaceId> = view
             .interfaces
             .iter()
@@ -115,8 +131,8 @@ impl<'a> Local<'a> {
         self.view.interface(interface).is_some_and(|view| view.link == Link::Up)
     }
 
-    /// Gives each usable trunk its right to forward: in mode `lease` to one trunk per VID, otherwise
-    /// to all.
+    /// Gives each usable trunk its right to forward, of the VIDs for which this host has it: in mode
+    /// `lease` to one trunk per VID, otherwise to all.
     fn elect(&mut self) {
         let mut rights: Vec<BTreeSet<VlanId>> = Vec::with_capacity(self.trunks.len());
         for local in &self.trunks {
@@ -135,7 +151,9 @@ impl<'a> Local<'a> {
                 }
                 RedundancyMode::StpTransparent | RedundancyMode::Mlag => true,
             };
-            let won = local.carried.iter().copied().filter(wins);
+            let may =
+                |vid: &VlanId| self.rights.may_forward(&local.gateway.name, *vid, &self.view.host);
+            let won = local.carried.iter().copied().filter(|vid| may(vid) && wins(vid));
             rights.push(if local.is_usable { won.collect() } else { BTreeSet::new() });
         }
         for (local, rights) in self.trunks.iter_mut().zip(rights) {
@@ -143,14 +161,40 @@ impl<'a> Local<'a> {
         }
     }
 
-    /// The ports that are bound here, each with the name of its interface.
-    pub(super) fn bindings(&self) -> BTreeMap<Name, Name> {
+    /// The ports that are here, each with what it is bound to: the name of its interface, or the
+    /// address of a peer.
+    pub(super) fn bindings(&self) -> BTreeMap<Name, String> {
         let trunks = self.trunks.iter().map(|local| (&local.trunk.name, local.interface));
         let accesses = self.accesses.iter().map(|local| (&local.port.name, local.interface));
         trunks
             .chain(accesses)
-            .filter_map(|(port, id)| Some((port.clone(), self.view.interface(id)?.name.clone())))
+            .filter_map(|(port, id)| {
+                Some((port.clone(), self.view.interface(id)?.name.to_string()))
+            })
+            .chain(self.underlay.bindings())
             .collect()
+    }
+
+    /// Bridges that are here and on other hosts, which no tunnel joins.
+    fn note_separated(&self, notes: &mut Vec<Note>) {
+        let here = &self.view.host;
+        for (bridge, hosts) in self.presence.iter().filter(|(_, hosts)| hosts.contains(here)) {
+            let has_vni = self.topology.bridges.get(*bridge).is_some_and(|b| b.vni.is_some());
+            let apart = |host: &&&Name| {
+                **host != here && !(has_vni && self.underlay.peer_named(host).is_some())
+            };
+            let others: Vec<Name> =
+                hosts.iter().filter(apart).map(|host| (*host).clone()).collect();
+            let (bridge, others) = ((*bridge).clone(), Hosts(others));
+            if others.0.is_empty() {
+                continue;
+            }
+            notes.push(if has_vni {
+                Note::NoCommonZone { bridge, others }
+            } else {
+                Note::NoVni { bridge, others }
+            });
+        }
     }
 
     pub(super) fn notes(&self) -> Vec<Note> {
@@ -159,6 +203,8 @@ impl<'a> Local<'a> {
             notes.push(Note::HostUnknown { host: self.view.host.clone() });
         }
         notes.extend(self.waiting.iter().cloned());
+        self.underlay.notes(&mut notes);
+        self.note_separated(&mut notes);
         for gateway in self.topology.gateway_bridges.values() {
             let trunks = self.trunks.iter().filter(|local| local.gateway.name == gateway.name);
             if gateway.mode == RedundancyMode::StpTransparent

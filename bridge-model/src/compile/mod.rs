@@ -6,14 +6,16 @@ mod interfaces;
 mod local;
 mod numbering;
 mod reserved;
+mod rights;
 mod scope;
 mod tables;
+mod underlay;
 mod view;
 
 use crate::topology::{Attachment, RedundancyMode, Topology};
 use crate::types::{Fid, IndividualMac, MemberId, Revision};
 
-pub use error::{CompileError, Note};
+pub use error::{CompileError, Hosts, Note};
 pub use numbering::{Domain, Location, Numbering, Place};
 pub use scope::Scope;
 pub use tables::{
@@ -58,7 +60,7 @@ pub fn compile(
         interfaces: interfaces::build(&local, &next),
         ports: interfaces::build_ports(&local, &next),
         fids: plan.build(&local, &next),
-        underlay: UnderlayTable::default(),
+        underlay: underlay::build(&local, &next),
     };
     *numbering = next;
     Ok(Compiled { tables, static_macs, notes })

@@ -150,8 +150,9 @@ pub struct Numbering {
     ports: Vec<Name>,
     /// The numbers of the ports that are there.
     port_ids: BTreeMap<Name, PortId>,
-    /// The interface of each port of this host at the last compile.
-    bindings: BTreeMap<Name, Name>,
+    /// What each port of this host was bound to at the last compile: the name of an interface, or the
+    /// address of a peer.
+    bindings: BTreeMap<Name, String>,
 }
 
 impl Numbering {
@@ -340,12 +341,13 @@ impl Numbering {
         Ok(fid)
     }
 
-    /// Numbers exactly the ports of `bindings` (port to interface): known ones keep their numbers, and
-    /// the places of those that are gone go to new ones. A port that moved to another interface has
-    /// lost its binding, and with it what was learned behind it.
+    /// Numbers exactly the ports of `bindings` (port to interface or address): known ones keep their
+    /// numbers, and the places of those that are gone go to new ones. A port that moved to another
+    /// interface, or a peer that moved to another address, has lost its binding, and with it what was
+    /// learned behind it.
     pub(super) fn assign_ports(
         &mut self,
-        bindings: BTreeMap<Name, Name>,
+        bindings: BTreeMap<Name, String>,
     ) -> Result<(), CompileError> {
         let known: BTreeSet<Name> = self.ports.iter().cloned().collect();
         let mut new = bindings.keys().filter(|name| !known.contains(*name));

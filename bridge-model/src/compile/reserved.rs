@@ -32,21 +32,47 @@ pub(super) fn all(reason: DropReason) -> ReservedTable {
     }
 }
 
+/// What an interface is to the underlay.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum OnUnderlay {
+    /// Nothing.
+    No,
+    /// It carries underlay links.
+    Link,
+    /// It leads to the kernel.
+    Kernel,
+}
+
 /// The table of an interface. One that carries a trunk is a link to another bridge, and control
 /// frames belong to the link: an access port on the same device does not change their fate.
 pub(super) fn build(
     local: &Local<'_>,
     trunk: Option<&LocalTrunk<'_>>,
     access: Option<&LocalAccess<'_>>,
+    underlay: OnUnderlay,
     numbering: &Numbering,
 ) -> ReservedTable {
-    match (trunk, access) {
-        (Some(trunk), _) if !trunk.is_up => all(DropReason::AdminDown),
-        (Some(trunk), _) => on_trunk(local, trunk, numbering),
-        (None, Some(access)) if !access.is_up => all(DropReason::AdminDown),
-        (None, Some(_)) => on_access(),
-        (None, None) => all(DropReason::PortUnbound),
+    match (trunk, access, underlay) {
+        (Some(trunk), ..) if !trunk.is_up => all(DropReason::AdminDown),
+        (Some(trunk), ..) => on_trunk(local, trunk, numbering),
+        (None, Some(access), _) if !access.is_up => all(DropReason::AdminDown),
+        (None, Some(_), _) => on_access(),
+        (None, None, OnUnderlay::Link) => on_underlay(),
+        (None, None, OnUnderlay::Kernel) => all(DropReason::Reserved),
+        (None, None, OnUnderlay::No) => all(DropReason::PortUnbound),
     }
+}
+
+/// What happens to reserved destinations inside a tunnel: the same as on an access port.
+pub(super) fn in_tunnels() -> ReservedTable {
+    on_access()
+}
+
+/// An interface that carries nothing but the underlay: its neighbours are switches, so LLDP tells who.
+fn on_underlay() -> ReservedTable {
+    let mut table = all(DropReason::Reserved);
+    table.link_local[0xe] = ReservedAction::Consume(PuntReason::Lldp);
+    table
 }
 
 fn on_access() -> ReservedTable {
