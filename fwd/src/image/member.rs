@@ -85,6 +85,11 @@ impl MemberImage {
         (self.counters >> 48) as usize
     }
 
+    /// Largest layer 3 packet, in octets.
+    pub(crate) const fn layer3_mtu(&self) -> u16 {
+        (self.counters >> 48) as u16
+    }
+
     /// The port that frames count for.
     #[inline]
     pub(crate) const fn port(&self) -> PortSlot {

@@ -51,14 +51,6 @@ impl Format {
             Self::GreV6 => 40 + 8,
         }
     }
-
-    /// Octets of the IP header.
-    pub(crate) const fn ip_octets(self) -> usize {
-        match self {
-            Self::VxlanV4 | Self::GreV4 => 20,
-            Self::VxlanV6 | Self::GreV6 => 40,
-        }
-    }
 }
 
 /// A peer as the packet path reads it: this line, one path (two lines) and the two cells.

@@ -7,7 +7,8 @@ use rtrb::Producer;
 
 use super::admit::{Parsed, Shape};
 use super::protocol::Protocol;
-use super::rewrite::{fits, rewrite};
+use super::rewrite::{fits, fits_plainly, rewrite};
+use super::tunnel::Leaving;
 use crate::counters::{CounterWriter, Note, PortSlot};
 use crate::events::{self, DropSample};
 use crate::frame::{BURST, Frame, FrameBurst, Io};
@@ -117,15 +118,42 @@ impl<F: Frame> Egress<F> {
         ingress: &Ingress,
     ) {
         let pop = shape.pop();
-        if !fits(&frame, pop, to) {
-            let origin = ingress.origin(shape).at(to);
-            return self.drop(io, frame, DropReason::MtuExceeded, origin);
+        // A tunnel's MTU is 0, so that only frames that do not plainly fit are looked at closely.
+        if !fits_plainly(&frame, pop, to) {
+            let leaving = Leaving { image, shape, class, to, ingress };
+            if !to.is_local() {
+                return self.tunnel(io, frame, leaving, &mut None);
+            }
+            if !fits(&frame, pop, to) {
+                return self.too_long(io, frame, leaving);
+            }
         }
         if !rewrite(&mut frame, pop, shape.tci(), to) {
             return self.drop(io, frame, DropReason::NoBuffer, ingress.origin(shape));
         }
+        self.queue_for(io, frame, to, to.interface(), ingress.now);
+    }
+
+    #[cold]
+    fn too_long<I: Io<Frame = F>>(&mut self, io: &mut I, frame: F, leaving: Leaving<'_>) {
+        self.tell_too_big(&frame, leaving.to.layer3_mtu(), &leaving);
+        let origin = leaving.ingress.origin(leaving.shape).at(leaving.to);
+        self.drop(io, frame, DropReason::MtuExceeded, origin);
+    }
+
+    /// Queues a frame that counts for `to`.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled for each instruction set with the burst")]
+    pub(super) fn queue_for<I: Io<Frame = F>>(
+        &mut self,
+        io: &mut I,
+        frame: F,
+        to: &MemberImage,
+        interface: InterfaceId,
+        now: u64,
+    ) {
         let note = Note::new(to.counters(), octets(&frame));
-        self.queue(io, frame, note, to.interface(), ingress.now);
+        self.queue(io, frame, note, interface, now);
     }
 
     #[inline(always)]
@@ -224,34 +252,37 @@ impl<F: Frame> Egress<F> {
             Ok(targets) => targets,
             Err(reason) => return self.drop(io, frame, reason, ingress.origin(shape)),
         };
-        let mut pending: Option<&MemberImage> = None;
+        let class = &parsed.class;
+        let (mut pending, mut flow): (Option<&MemberImage>, _) = (None, None);
         for member in targets {
             if let Some(to) = pending.replace(member) {
-                self.forward_copy(io, image, &frame, (shape, &parsed.class), to, ingress);
+                let leaving = Leaving { image, shape, class, to, ingress };
+                if to.is_local() {
+                    self.forward_copy(io, &frame, leaving);
+                } else {
+                    self.tunnel_copy(io, &frame, leaving, &mut flow);
+                }
             }
         }
         match pending {
-            Some(to) => self.forward(io, image, frame, (shape, &parsed.class), to, ingress),
-            // The last peer has just gone down.
-            None => {
-                let origin = ingress.origin(shape);
-                self.drop(io, frame, DropReason::NoDestination, origin);
+            Some(to) if to.is_local() => {
+                self.forward(io, image, frame, (shape, class), to, ingress);
             }
+            Some(to) => {
+                let leaving = Leaving { image, shape, class, to, ingress };
+                self.tunnel(io, frame, leaving, &mut flow);
+            }
+            // The last peer has just gone down.
+            None => self.drop(io, frame, DropReason::NoDestination, ingress.origin(shape)),
         }
     }
 
-    fn forward_copy<I: Io<Frame = F>>(
-        &mut self,
-        io: &mut I,
-        image: &Image,
-        frame: &F,
-        (shape, class): (Shape, &ClassEntry),
-        to: &MemberImage,
-        ingress: &Ingress,
-    ) {
+    fn forward_copy<I: Io<Frame = F>>(&mut self, io: &mut I, frame: &F, leaving: Leaving<'_>) {
+        let Leaving { image, shape, class, to, ingress } = leaving;
         self.counters.copied(1);
         let origin = ingress.origin(shape);
         if !fits(frame, shape.pop(), to) {
+            self.tell_too_big(frame, to.layer3_mtu(), &leaving);
             return self.count_drop(frame, DropReason::MtuExceeded, origin.at(to));
         }
         match io.copy(frame) {
@@ -293,7 +324,7 @@ impl<F: Frame> Egress<F> {
         self.discard(io, frame);
     }
 
-    fn count_drop(&mut self, frame: &F, reason: DropReason, origin: Origin) {
+    pub(super) fn count_drop(&mut self, frame: &F, reason: DropReason, origin: Origin) {
         if self.counters.dropped(origin.port, reason) {
             sample(&mut self.counters, &mut self.samples, frame, reason, origin);
         }

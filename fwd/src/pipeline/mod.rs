@@ -8,20 +8,24 @@
 //! 3. both keys of every frame are hashed and their buckets prefetched;
 //! 4. in the order of arrival: storm control, source check ([`lookup`]), destination. A station that
 //!    moved is found at its new place by the very next frame;
-//! 5. rewrite and transmit bins ([`egress`], [`rewrite`](mod@rewrite)); flooded frames are copied here.
+//! 5. rewrite ([`rewrite`](mod@rewrite)) or encapsulation ([`tunnel`], [`encap`]) and transmit bins
+//!    ([`egress`]); flooded frames are copied here.
 //!
 //! **Architecture invariant:** nothing here allocates, locks, makes a system call, logs, panics or
 //! calls through `dyn`, and time is an argument.
 
 mod admit;
 mod burst;
+mod clamp;
 mod control;
 mod egress;
+mod encap;
 mod lookup;
 mod parse;
 mod protocol;
 mod recent;
 mod rewrite;
+mod tunnel;
 
 use bridge_model::reason::DropReason;
 use bridge_model::types::{Epoch, Fid, InterfaceId, MemberId};
@@ -58,7 +62,7 @@ pub struct WorkerParts {
     /// Control frames, to the control plane. A place takes about 1.7 KiB; 256 are plenty.
     pub punt: Producer<PuntFrame>,
     /// Packets of underlay protocols and frames that a protocol is about, to the protocol thread. A
-    /// place takes about 1.7 KiB; 256 are plenty.
+    /// place takes about 9.6 KiB; 256 are plenty.
     pub protocol: Producer<ProtocolFrame>,
     /// Samples of dropped frames, to the control side. 256 places are plenty.
     pub samples: Producer<DropSample>,

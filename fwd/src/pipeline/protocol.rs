@@ -1,10 +1,11 @@
 //! The way to the protocol thread, which speaks the underlay's protocols and answers for the bridges.
 
+use arrayvec::ArrayVec;
 use bridge_model::reason::PuntReason;
 use bridge_model::types::{Fid, MemberId, UnderlayId};
 use rtrb::Producer;
 
-use crate::events::{self, PUNT_OCTETS, ProtocolEvent, ProtocolFrame};
+use crate::events::{self, ProtocolEvent, ProtocolFrame};
 
 /// Frames per second of which their senders are told that they were too big, at most. The protocol
 /// thread sends far fewer answers; this keeps the ring for others.
@@ -93,12 +94,17 @@ impl Protocol {
         }
         let (addresses, rest) = frame.split_at(frame.len().min(12));
         let rest = rest.get(pop..).unwrap_or_default();
+        let mut bytes = ArrayVec::new();
+        for part in [addresses, rest] {
+            let part = part.get(..bytes.remaining_capacity()).unwrap_or(part);
+            let _ = bytes.try_extend_from_slice(part);
+        }
         let frame = ProtocolFrame {
             event: ProtocolEvent::TooBig { mtu },
             link: UnderlayId(0),
             place,
             octets: u32::try_from(addresses.len() + rest.len()).unwrap_or(u32::MAX),
-            bytes: addresses.iter().chain(rest).copied().take(PUNT_OCTETS).collect(),
+            bytes,
         };
         let _ = self.ring.push(frame);
     }

@@ -7,12 +7,23 @@ use crate::image::MemberImage;
 
 /// Whether the frame, with `pop` octets of tags taken off and the member's put on, is within the
 /// egress MTU.
+#[inline]
+pub(crate) fn fits<F: Frame>(frame: &F, pop: usize, to: &MemberImage) -> bool {
+    fits_plainly(frame, pop, to) || fits_without_tags(frame.bytes(), pop, after(frame, pop, to), to)
+}
+
+/// The same for a frame that fits even if its tags count. Never of a tunnel, whose MTU is 0.
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "compiled for each instruction set with the burst")]
-pub(crate) fn fits<F: Frame>(frame: &F, pop: usize, to: &MemberImage) -> bool {
-    let after = frame.octets() + to.push.count() * TAG_LEN - pop;
-    // Tags do not count, so a frame that fits with them needs no closer look.
-    after <= to.mtu() + HEADER_LEN || fits_without_tags(frame.bytes(), pop, after, to)
+pub(super) fn fits_plainly<F: Frame>(frame: &F, pop: usize, to: &MemberImage) -> bool {
+    after(frame, pop, to) <= to.mtu() + HEADER_LEN
+}
+
+/// Octets of the frame with `pop` octets of tags taken off and the member's put on.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "a few instructions")]
+fn after<F: Frame>(frame: &F, pop: usize, to: &MemberImage) -> usize {
+    frame.octets() + to.push.count() * TAG_LEN - pop
 }
 
 #[inline(never)]
