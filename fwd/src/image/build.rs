@@ -91,17 +91,14 @@ pub(super) struct BuildFacts<'b> {
     pub(super) slots: Vec<PortSlot>,
     /// By fid.
     pub(super) fids: &'b [FidImage],
-    /// Of all learning domains.
-    pub(super) members: &'b [MemberImage],
+    /// Places of all learning domains, and whatever else is sent to.
+    pub(super) members: &'b mut Vec<MemberImage>,
+    /// By [`PeerId`](bridge_model::types::PeerId).
+    pub(super) peers: &'b [PeerImage],
+    /// By [`InterfaceId`].
+    pub(super) interfaces: &'b [InterfaceImage],
     /// What happens to reserved destinations inside tunnels.
     pub(super) reserved: Option<Box<ReservedImage>>,
-}
-
-impl BuildFacts<'_> {
-    /// The slot that a port counts for.
-    pub(super) fn slot(&self, port: PortId) -> Result<PortSlot, ImageError> {
-        self.slots.get(port.index()).copied().ok_or_else(|| dangling("the underlay", "port", port))
-    }
 }
 
 #[derive(Clone, Copy)]
@@ -138,17 +135,20 @@ impl Image {
             .interfaces
             .iter()
             .map(|interface| builder.interface(interface, parts.slots))
-            .collect::<Result<_, _>>()?;
+            .collect::<Result<Box<[_]>, _>>()?;
         let absent = builder.absent();
         let reserved = tables.underlay.reserved.as_ref();
+        let reserved = reserved.map(|table| builder.reserved(table)).transpose()?.map(Box::new);
         let underlay = UnderlayImage::build(
             &tables.underlay,
             BuildFacts {
                 tables,
                 slots: builder.ports.iter().map(|facts| facts.slot).collect(),
                 fids: &builder.fids,
-                members: &builder.members,
-                reserved: reserved.map(|table| builder.reserved(table)).transpose()?.map(Box::new),
+                members: &mut builder.members,
+                peers: &builder.peers,
+                interfaces: &interfaces,
+                reserved,
             },
         )?;
         let port_limits = tables
@@ -287,6 +287,7 @@ impl Builder<'_> {
             tagged_storm: tagged_facts.map_or(0, |facts| facts.storm),
             untagged_drops_over_limit: untagged_facts.is_some_and(|facts| facts.drops_over_limit),
             tagged_drops_over_limit: tagged_facts.is_some_and(|facts| facts.drops_over_limit),
+            has_underlay: has_underlay(interface),
             reserved: Box::new(self.reserved(&interface.reserved)?),
         })
     }
@@ -305,6 +306,7 @@ impl Builder<'_> {
             tagged_storm: 0,
             untagged_drops_over_limit: false,
             tagged_drops_over_limit: false,
+            has_underlay: false,
             reserved: Box::new(ReservedImage {
                 link_local: [action; 16],
                 registration: [action; 16],
@@ -471,6 +473,17 @@ pub(super) fn dangling(
     number: impl std::fmt::Display,
 ) -> ImageError {
     ImageError::Dangling { object: object.into(), target: format!("{what} {number}") }
+}
+
+/// Some frames of the interface belong to the underlay.
+fn has_underlay(interface: &InterfaceTable) -> bool {
+    let belongs = |class: &Class| matches!(class, Class::Underlay(_) | Class::Kernel(_));
+    let tagged = match &interface.tagged {
+        TaggedClasses::All(class) => belongs(class),
+        TaggedClasses::Trunk { classes, .. } => classes.0.iter().any(belongs),
+        TaggedClasses::Transparent { .. } => false,
+    };
+    tagged || belongs(&interface.untagged)
 }
 
 /// On the heap from the start: 64 KiB are too much for a stack.

@@ -35,7 +35,7 @@ pub use build::{ImageError, ImageParts};
 pub(crate) use class::{ClassEntry, ClassKind, ClassTable, ClassWord, MemberRange};
 pub(crate) use member::{MemberImage, Push};
 pub(crate) use peer::{FAR, Format, NEAR, PathImage, PeerImage};
-pub(crate) use underlay::UnderlayImage;
+pub(crate) use underlay::{LinkImage, SourceImage, UnderlayImage, VniImage};
 
 /// Everything that workers read, frozen.
 #[derive(Debug)]
@@ -82,6 +82,8 @@ pub(crate) struct InterfaceImage {
     /// Frames of stations beyond the port's MAC limit are dropped.
     pub(crate) untagged_drops_over_limit: bool,
     pub(crate) tagged_drops_over_limit: bool,
+    /// Some of its frames belong to the underlay: bursts take the way that looks for them.
+    pub(crate) has_underlay: bool,
     pub(crate) reserved: Box<ReservedImage>,
 }
 
