@@ -15,4 +15,5 @@ pub mod site;
 pub mod snoop;
 pub mod topology;
 pub mod types;
+pub mod underlay;
 pub mod wire;
