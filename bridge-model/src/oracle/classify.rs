@@ -42,7 +42,7 @@ impl Site {
         is_control: bool,
     ) -> Result<(), DropReason> {
         let is_up = match ports {
-            Ports { trunk: Some(trunk), access }
+            Ports { trunk: Some(trunk), access, .. }
                 if is_control
                     || header.outer.is_some()
                     || trunk.native.is_some()
@@ -81,7 +81,7 @@ impl Site {
                     Some(_) => Err(DropReason::TaggedOnAccess),
                 },
             },
-            Ports { trunk: None, access: None } => Err(DropReason::PortUnbound),
+            Ports { trunk: None, access: None, .. } => Err(DropReason::PortUnbound),
         }
     }
 
@@ -98,7 +98,8 @@ impl Site {
                 }
                 Ok(self.on_access(access, None, popped))
             }
-            _ => Err(DropReason::UntaggedOnTrunk),
+            Ports { trunk: Some(_), access: None, .. } => Err(DropReason::UntaggedOnTrunk),
+            Ports { trunk: None, access: None, .. } => Err(DropReason::PortUnbound),
         }
     }
 
@@ -181,7 +182,7 @@ impl Site {
 }
 
 /// The VID of a tag: `None` for a priority tag.
-fn named_vid(tag: VlanTag) -> Result<Option<VlanId>, DropReason> {
+pub(super) fn named_vid(tag: VlanTag) -> Result<Option<VlanId>, DropReason> {
     match tag.vid_raw() {
         0 => Ok(None),
         raw => VlanId::new(raw).map(Some).map_err(|_| DropReason::VlanReserved),

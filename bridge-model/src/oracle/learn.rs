@@ -113,10 +113,7 @@ impl Oracle {
     ) -> Option<Place> {
         let key = StaticKey { bridge: bridge.clone(), mac: station, payload_vid };
         let entry = self.site.topology.static_macs.get(&key)?;
-        let place = match entry.vid {
-            None => Place::Access(entry.port.clone()),
-            Some((vid, inner_vid)) => Place::Trunk { trunk: entry.port.clone(), vid, inner_vid },
-        };
+        let place = self.site.static_place(entry);
         self.site.places(&self.site.domain_of(bridge)).contains(&place).then_some(place)
     }
 }

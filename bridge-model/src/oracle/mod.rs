@@ -4,36 +4,56 @@
 //! bridge and one per gateway bridge and VID. It shares vocabulary with the compiled tables and no
 //! code: where the two disagree, one of them has a fault.
 //!
-//! It covers one host and data frames. Protocols are not run here: a spanning tree frame is consumed
-//! or relayed, and what it asks to be forgotten ([`crate::snoop`]) is up to the caller of
-//! [`Oracle::flush`].
+//! It covers one host. Protocols are not run here: a spanning tree frame is consumed or relayed, and
+//! what it asks to be forgotten ([`crate::snoop`]) is up to the caller of [`Oracle::flush`]; which
+//! neighbours of the underlay are resolved, which peers are down, and which stations have which
+//! address, the caller says.
+//!
+//! ```text
+//! frame -- mod: sections 2 to 5 in order
+//!   |-- underlay: an IP packet of the fabric, for us, for a protocol, for the kernel (U0 to U9)
+//!   |     `-- tunnel: out of a tunnel (U10, U11), and into one (F3)
+//!   |-- reserved: addressed to a bridge (section 5)
+//!   `-- classify, learn, walk: which bridge, who sent it, where to (sections 3 and 4)
+//!         `-- suppress: a question that is answered here
+//! site, overlay: who is where, on this host and on others
+//! ```
 
 mod classify;
 mod fdb;
 mod learn;
 mod outcome;
+mod overlay;
 mod reserved;
 mod rewrite;
 mod site;
 mod storm;
+mod suppress;
+mod tunnel;
+mod underlay;
 mod walk;
 
-pub use outcome::{Copy, Learned, Outcome};
+pub use outcome::{Copy, Exit, Learned, Notice, Outcome};
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::compile::{Domain, HostView, Place, Scope};
 use crate::reason::DropReason;
-use crate::topology::{Ageing, LinkKey, Topology};
-use crate::types::{IndividualMac, InterfaceId, Name, VlanId};
+use crate::topology::{Ageing, LinkKey, StormControl, Topology};
+use crate::types::{IndividualMac, InterfaceId, MacAddr, Name, VlanId};
 use crate::wire::ethernet::Header;
 use crate::wire::reserved as reserved_addresses;
 
+use classify::Arrival;
 use fdb::Fdb;
 use rewrite::Transit;
 use site::Site;
 use storm::{Kind, Storms};
+use suppress::Known;
+use tunnel::Decapsulated;
+use underlay::{Received, Side};
 
 /// One host with its bridges and their MAC tables.
 #[derive(Clone, Debug)]
@@ -45,24 +65,62 @@ pub struct Oracle {
     /// By gateway bridge and VID (or pair), with or without a link.
     gateways: BTreeMap<LinkKey, Fdb>,
     storms: Storms,
+    /// Stations of bridges by address, for bridges that answer for them.
+    known: BTreeMap<(Name, IpAddr), Known>,
+    /// Of the last frame.
+    notices: Vec<Notice>,
 }
 
 impl Oracle {
     /// A host that has learned nothing yet.
     pub fn new(topology: Topology, view: HostView) -> Self {
         Self {
-            site: Site { topology, view },
+            site: Site { topology, view, neighbors: BTreeMap::new() },
             now: Duration::ZERO,
             bridges: BTreeMap::new(),
             gateways: BTreeMap::new(),
             storms: Storms::default(),
+            known: BTreeMap::new(),
+            notices: Vec::new(),
         }
+    }
+
+    /// A next hop on the underlay is resolved now, or is not any more. (Its address is unique in the
+    /// site, so it says by which link.)
+    pub fn set_neighbor(&mut self, next_hop: IpAddr, mac: Option<MacAddr>) {
+        match mac {
+            Some(mac) => self.site.neighbors.insert(next_hop, mac),
+            None => self.site.neighbors.remove(&next_hop),
+        };
+    }
+
+    /// A station of a bridge with `neighborSuppression` was heard to have an address; as a router or
+    /// not, of IPv6.
+    pub fn set_known_neighbor(
+        &mut self,
+        bridge: &Name,
+        address: IpAddr,
+        mac: MacAddr,
+        is_router: bool,
+    ) {
+        self.known.insert((bridge.clone(), address), Known { mac, is_router });
+    }
+
+    /// The opposite of [`Self::set_known_neighbor`].
+    pub fn forget_neighbor(&mut self, bridge: &Name, address: IpAddr) {
+        self.known.remove(&(bridge.clone(), address));
     }
 
     /// What happens to `frame`, which arrives on `interface` at `now`. Time never goes backwards.
     pub fn frame(&mut self, now: Duration, interface: InterfaceId, frame: &[u8]) -> Outcome {
         self.tick(now);
+        self.notices.clear();
         self.decide(interface, frame).unwrap_or_else(Outcome::Dropped)
+    }
+
+    /// What the protocols are told of the last frame, ascending.
+    pub fn notices(&self) -> &[Notice] {
+        &self.notices
     }
 
     /// Sections 2 to 5, in order.
@@ -74,6 +132,22 @@ impl Oracle {
         // 2.3
         let control = reserved_addresses::classify(frame, &header);
         let ports = self.site.ports(interface)?;
+        if control.is_none()
+            && let Some((side, popped)) = self.site.side(interface, ports, &header)?
+        {
+            let transit = Transit::new(frame, header, popped);
+            let received = match side {
+                Side::Wire(link) => self.site.receive(&link, &transit, popped)?,
+                Side::Kernel(link) => return Ok(self.site.leave_kernel(&link, &transit)),
+            };
+            return match received {
+                Received::Inside(inner) => self.inside(*inner),
+                Received::Done(outcome, notices) => {
+                    self.notices = notices;
+                    Ok(outcome)
+                }
+            };
+        }
         self.site.check_admin(ports, &header, control.is_some())?;
         // 2.4
         if let Some(class) = control {
@@ -87,7 +161,21 @@ impl Oracle {
         }
         // 4
         self.learn(&arrival, source)?;
-        let transit = Transit { frame, header, popped: arrival.popped };
+        let transit = Transit::new(frame, header, arrival.popped);
+        self.forward(&arrival, &transit)
+    }
+
+    /// U12: section 4 for a frame that came out of a tunnel.
+    fn inside(&mut self, inner: Decapsulated) -> Result<Outcome, DropReason> {
+        let arrival = Arrival {
+            domain: self.site.domain_of(&inner.bridge),
+            payload_vid: inner.payload_vid,
+            place: inner.place,
+            popped: 0,
+            storm: StormControl::default(),
+        };
+        self.learn(&arrival, inner.source)?;
+        let transit = Transit::unchanged(&inner.frame, inner.header).with_priority(inner.priority);
         self.forward(&arrival, &transit)
     }
 
@@ -158,7 +246,8 @@ impl Oracle {
     /// Continues with another topology or other links. What was learned stays where its place is as
     /// before: usable, in the same domain, bound to the same interface.
     pub fn reconfigure(&mut self, topology: Topology, view: HostView) {
-        let old = std::mem::replace(&mut self.site, Site { topology, view });
+        let neighbors = self.site.neighbors.clone();
+        let old = std::mem::replace(&mut self.site, Site { topology, view, neighbors });
         let site = self.site.clone();
         self.bridges.retain(|(name, _), _| site.domain_of(name) == old.domain_of(name));
         self.gateways.retain(|key, _| {

@@ -1,6 +1,6 @@
 //! Section 5: destinations that are addressed to bridges.
 
-use super::outcome::Outcome;
+use super::outcome::{Leaving, Outcome};
 use super::rewrite::Transit;
 use super::site::{Ports, Site};
 use crate::reason::{DropReason, PuntReason};
@@ -19,10 +19,16 @@ impl Site {
         frame: &[u8],
     ) -> Outcome {
         let Some(trunk) = ports.trunk else {
-            return Outcome::Dropped(match class {
-                LinkLocal(0x0 | 0x8) | Pvst => DropReason::BpduOnAccess,
-                LinkLocal(_) | Registration(_) | Vendor => DropReason::Reserved,
-            });
+            return match class {
+                // An interface of the underlay alone leads to a switch of the fabric.
+                LinkLocal(0xe) if ports.is_underlay_only() => Outcome::Consumed(PuntReason::Lldp),
+                LinkLocal(0x0 | 0x8) | Pvst if ports.access.is_some() => {
+                    Outcome::Dropped(DropReason::BpduOnAccess)
+                }
+                LinkLocal(_) | Pvst | Registration(_) | Vendor => {
+                    Outcome::Dropped(DropReason::Reserved)
+                }
+            };
         };
         let is_tagged = header.outer_vid_raw().is_some_and(|vid| vid != 0);
         let passes_bpdus = self
@@ -54,20 +60,20 @@ impl Site {
             Some(raw) => VlanId::new(raw).is_ok_and(|vid| self.carries(trunk, vid)),
         };
         let transit = Transit::unchanged(frame, header);
-        let mut copies = Vec::new();
-        let mut refused = Vec::new();
+        let mut leaving = Leaving::default();
         for trunk in self.topology.trunks.values() {
             let is_other = trunk.gateway_bridge == from.gateway_bridge && trunk.name != from.name;
             if !is_other || !self.trunk_is_up(trunk) || !carries(trunk) {
                 continue;
             }
             if let Some(interface) = self.live(trunk.binding()) {
-                self.send(&transit, interface, &[], (&mut copies, &mut refused));
+                leaving.push(self.send(&transit, interface, &[]));
             }
         }
-        if copies.is_empty() && refused.is_empty() {
+        if leaving.is_empty() {
             return Outcome::Dropped(DropReason::BpduNoRelay);
         }
-        Outcome::from_copies(copies, refused)
+        // To groups only, so nobody is told that a frame was too long.
+        leaving.finish().0
     }
 }

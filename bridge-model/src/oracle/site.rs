@@ -1,26 +1,47 @@
 //! Who is where on this host: questions to the topology, answered by looking.
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::overlay::Peer;
 use crate::compile::{Domain, HostView, Link, Place};
 use crate::election;
 use crate::reason::DropReason;
 use crate::topology::{
-    AccessPort, Binding, Bridge, GatewayBridge, LinkKey, RedundancyMode, StormControl, Topology,
-    TrunkPort, VlanLink,
+    AccessPort, Binding, Bridge, GatewayBridge, LinkKey, RedundancyMode, StaticMac, StormControl,
+    Topology, TrunkPort, VlanLink,
 };
-use crate::types::{InterfaceId, Name, VlanId};
+use crate::types::{InterfaceId, MacAddr, Name, VlanId};
 
 /// A topology and the host it is looked at from.
 #[derive(Clone, Debug)]
 pub(super) struct Site {
     pub(super) topology: Topology,
     pub(super) view: HostView,
+    /// The next hops on the underlay that are resolved.
+    pub(super) neighbors: BTreeMap<IpAddr, MacAddr>,
 }
 
-/// The ports on one interface: at least one of the two.
+/// What is on one interface: at least one of these.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ports<'a> {
     pub(super) trunk: Option<&'a TrunkPort>,
     pub(super) access: Option<&'a AccessPort>,
+    /// An underlay link.
+    pub(super) underlay: bool,
+}
+
+/// What a place is bound to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum BoundTo {
+    Interface(Binding),
+    Peer(IpAddr),
+}
+
+impl Ports<'_> {
+    pub(super) fn is_underlay_only(&self) -> bool {
+        self.trunk.is_none() && self.access.is_none() && self.underlay
+    }
 }
 
 impl Site {
@@ -35,10 +56,13 @@ impl Site {
         let trunk = topology.trunks.values().find(|trunk| trunk.binding() == Some(&here));
         let mut accesses = topology.access_ports.values();
         let access = accesses.find(|access| access.binding.as_ref() == Some(&here));
-        match (trunk, access) {
-            (None, None) => Err(DropReason::PortUnbound),
-            _ => Ok(Ports { trunk, access }),
+        let links = self.underlay();
+        let underlay = links.iter().any(|link| link.interface == interface);
+        let kernel = links.iter().any(|link| link.kernel == Some(interface));
+        if trunk.is_none() && access.is_none() && !underlay && !kernel {
+            return Err(DropReason::PortUnbound);
         }
+        Ok(Ports { trunk, access, underlay })
     }
 
     pub(super) fn bridge(&self, name: &Name) -> Option<&Bridge> {
@@ -59,9 +83,14 @@ impl Site {
 
     /// The interface of this host that a binding means, if it is there and has carrier.
     pub(super) fn live(&self, binding: Option<&Binding>) -> Option<InterfaceId> {
-        let binding = binding.filter(|binding| binding.host == self.view.host)?;
-        let id = self.view.interface_id(&binding.interface)?;
+        let id = self.local(binding)?;
         (self.view.interface(id)?.link == Link::Up).then_some(id)
+    }
+
+    /// The interface of this host that a binding means, if it is there.
+    pub(super) fn local(&self, binding: Option<&Binding>) -> Option<InterfaceId> {
+        let binding = binding.filter(|binding| binding.host == self.view.host)?;
+        self.view.interface_id(&binding.interface)
     }
 
     pub(super) fn trunk_is_usable(&self, trunk: &TrunkPort) -> bool {
@@ -89,9 +118,40 @@ impl Site {
             .collect()
     }
 
-    /// Those of [`Self::carriers`] that have the right to forward (section 6).
-    pub(super) fn forwarders(&self, gateway: &GatewayBridge, vid: VlanId) -> Vec<&TrunkPort> {
+    /// Whether a host has the right to forward the VID of a link (section 6). In mode `lease` that is
+    /// the host of the one trunk that is elected among all trunks of the site, whatever their
+    /// carrier; without leases no host knows of another's. In other modes every host has it that has
+    /// a trunk.
+    pub(super) fn may_forward(&self, host: &Name, key: &LinkKey) -> bool {
+        let Some(gateway) = self.topology.gateway_bridges.get(&key.gateway_bridge) else {
+            return false;
+        };
+        let trunks = self.topology.trunks.values().filter(|trunk| {
+            trunk.gateway_bridge == gateway.name
+                && self.trunk_is_up(trunk)
+                && self.carries(trunk, key.vid)
+                && trunk.binding().is_some()
+        });
+        let trunks: Vec<&TrunkPort> = trunks.collect();
+        let is_on_host = |trunk: &&&TrunkPort| trunk.binding().is_some_and(|b| b.host == *host);
+        let here: Vec<&Name> = trunks.iter().filter(is_on_host).map(|trunk| &trunk.name).collect();
+        match gateway.mode {
+            RedundancyMode::StpTransparent | RedundancyMode::Mlag => !here.is_empty(),
+            RedundancyMode::Lease => {
+                election::forwarder(key.vid, trunks.iter().map(|trunk| &trunk.name))
+                    .is_some_and(|elected| here.contains(&elected))
+            }
+        }
+    }
+
+    /// Those of [`Self::carriers`] that have the right to forward: within the host that has it, the
+    /// election goes on among those that can be used.
+    pub(super) fn forwarders(&self, gateway: &GatewayBridge, key: &LinkKey) -> Vec<&TrunkPort> {
+        let vid = key.vid;
         let carriers = self.carriers(&gateway.name, vid);
+        if !self.may_forward(&self.view.host, key) {
+            return Vec::new();
+        }
         match gateway.mode {
             RedundancyMode::StpTransparent | RedundancyMode::Mlag => carriers,
             RedundancyMode::Lease => {
@@ -135,6 +195,9 @@ impl Site {
                         places.extend(self.trunk_places(&link.key));
                     }
                 }
+                if let Some(bridge) = self.bridge(name) {
+                    places.extend(self.peers_in(bridge).iter().map(Peer::place));
+                }
             }
             Domain::Transit(gateway, vid) => {
                 let transits = self.topology.gateway_bridges.get(gateway);
@@ -158,15 +221,32 @@ impl Site {
             vid: key.vid,
             inner_vid: key.inner_vid,
         };
-        self.forwarders(gateway, key.vid).into_iter().map(place).collect()
+        self.forwarders(gateway, key).into_iter().map(place).collect()
     }
 
-    /// What a place is bound to.
-    pub(super) fn binding(&self, place: &Place) -> Option<&Binding> {
-        match place {
+    /// What a place is bound to: an interface, or the address of a peer.
+    pub(super) fn binding(&self, place: &Place) -> Option<BoundTo> {
+        let binding = match place {
             Place::Access(port) => self.topology.access_ports.get(port)?.binding.as_ref(),
             Place::Trunk { trunk, .. } => self.topology.trunks.get(trunk)?.binding(),
-            Place::Peer(_) => None,
+            Place::Peer(_) => return Some(BoundTo::Peer(self.peer_at(place)?.remote)),
+        };
+        Some(BoundTo::Interface(binding?.clone()))
+    }
+
+    /// Where a static MAC puts its station: behind a tunnel or the host of its port, if that is not
+    /// this one.
+    pub(super) fn static_place(&self, entry: &StaticMac) -> Place {
+        let topology = &self.topology;
+        let port = &entry.port;
+        let trunk = topology.trunks.get(port).and_then(TrunkPort::binding);
+        let access = topology.access_ports.get(port).and_then(|port| port.binding.as_ref());
+        let elsewhere = trunk.or(access).filter(|binding| binding.host != self.view.host);
+        match (elsewhere, entry.vid) {
+            _ if topology.tunnels.contains_key(port) => Place::Peer(Name::of_peer(port)),
+            (Some(binding), _) => Place::Peer(Name::of_peer(&binding.host)),
+            (None, None) => Place::Access(port.clone()),
+            (None, Some((vid, inner_vid))) => Place::Trunk { trunk: port.clone(), vid, inner_vid },
         }
     }
 

@@ -2,14 +2,14 @@
 //! own.
 //!
 //! ```text
-//! trunk --> gateway bridge, table of its VID --link--> bridge, its table --> access ports
+//! trunk --> gateway bridge, table of its VID --link--> bridge, its table --> access ports, peers
 //!                     |                                   |
 //!                     +--> other trunks (transit)         +--> further links --> trunks
 //! ```
 
 use super::Oracle;
 use super::classify::Arrival;
-use super::outcome::{Copy, Outcome};
+use super::outcome::{Copy, Exit, Leaving, Outcome, Refused};
 use super::rewrite::Transit;
 use super::site::Site;
 use super::storm::Kind;
@@ -17,9 +17,6 @@ use crate::compile::{Domain, Place};
 use crate::reason::DropReason;
 use crate::topology::{GatewayBridge, LinkKey};
 use crate::types::{IndividualMac, InterfaceId, MacAddr, Tpid, VlanTag};
-
-/// The copies that leave and those that are dropped on the way out.
-type Out<'a> = (&'a mut Vec<Copy>, &'a mut Vec<(InterfaceId, DropReason)>);
 
 impl Oracle {
     /// Forwards a frame whose source has been learned.
@@ -38,7 +35,7 @@ impl Oracle {
             Some(place) if self.site.returns_to_segment(&arrival.place, &place) => {
                 Err(DropReason::SplitHorizon)
             }
-            Some(place) => Ok(self.site.out(transit, &[place])),
+            Some(place) => Ok(self.out(arrival, transit, &[place])),
             None => self.flood(arrival, transit),
         }
     }
@@ -58,6 +55,9 @@ impl Oracle {
             let at = arrival.port_and_vid();
             self.storms.admit(self.now, at, &arrival.storm, Kind::UnknownUnicast)?;
         }
+        if let Some(answer) = self.answer(arrival, transit) {
+            return Ok(answer);
+        }
         let mut others = self.site.places(&arrival.domain);
         others.retain(|place| *place != arrival.place);
         if others.is_empty() {
@@ -67,7 +67,28 @@ impl Oracle {
         if others.is_empty() {
             return Err(DropReason::SplitHorizon);
         }
-        Ok(self.site.out(transit, &others))
+        Ok(self.out(arrival, transit, &others))
+    }
+
+    /// Sends one copy to each place.
+    fn out(&mut self, arrival: &Arrival, transit: &Transit<'_>, places: &[Place]) -> Outcome {
+        let bridge = match &arrival.domain {
+            Domain::Bridge(name) | Domain::Transparent(name) => self.site.bridge(name),
+            Domain::Transit(..) => None,
+        };
+        let mut leaving = Leaving::default();
+        for place in places {
+            let tried = match self.site.peer_at(place).zip(bridge) {
+                Some((peer, bridge)) => Some(self.site.encapsulate(bridge, &peer, transit)),
+                None => self.site.to_place(transit, place),
+            };
+            if let Some(tried) = tried {
+                leaving.push(tried);
+            }
+        }
+        let (outcome, notices) = leaving.finish();
+        self.notices = notices;
+        outcome
     }
 }
 
@@ -83,55 +104,54 @@ impl Site {
         }
     }
 
-    /// Split horizon: two trunks of one VLAN link are on one segment, unless data transits between
-    /// them.
+    /// Split horizon: a frame from a tunnel never leaves by another (F6), and two trunks of one VLAN
+    /// link are on one segment, unless data transits between them (F7).
     fn returns_to_segment(&self, from: &Place, to: &Place) -> bool {
+        if matches!((from, to), (Place::Peer(_), Place::Peer(_))) {
+            return from != to;
+        }
         let Some(key) = self.link_key(from) else { return false };
         let gateway = self.topology.gateway_bridges.get(&key.gateway_bridge);
         let transits = gateway.is_some_and(GatewayBridge::transits);
         !transits && from != to && self.link_key(to) == Some(key)
     }
 
-    /// Sends one copy to each place.
-    fn out(&self, transit: &Transit<'_>, places: &[Place]) -> Outcome {
-        let mut copies = Vec::new();
-        let mut refused = Vec::new();
-        for place in places {
-            let (interface, push) = match place {
-                Place::Access(port) => {
-                    let port = self.topology.access_ports.get(port);
-                    (self.live(port.and_then(|port| port.binding.as_ref())), Vec::new())
-                }
-                Place::Peer(_) => continue,
-                Place::Trunk { trunk, vid, inner_vid } => {
-                    let Some(trunk) = self.topology.trunks.get(trunk) else { continue };
-                    let priority = transit.priority();
-                    let mut push = vec![VlanTag::new(trunk.tpid, *vid, priority)];
-                    let inner = inner_vid.map(|vid| VlanTag::new(Tpid::CTag, vid, priority));
-                    push.extend(inner);
-                    (self.live(trunk.binding()), push)
-                }
-            };
-            if let Some(interface) = interface {
-                self.send(transit, interface, &push, (&mut copies, &mut refused));
+    /// One copy to a port of this host; `None` if it is not there.
+    pub(super) fn to_place(
+        &self,
+        transit: &Transit<'_>,
+        place: &Place,
+    ) -> Option<Result<Copy, Refused>> {
+        let (interface, push) = match place {
+            Place::Access(port) => {
+                let port = self.topology.access_ports.get(port);
+                (self.live(port.and_then(|port| port.binding.as_ref())), Vec::new())
             }
-        }
-        Outcome::from_copies(copies, refused)
+            Place::Peer(_) => return None,
+            Place::Trunk { trunk, vid, inner_vid } => {
+                let trunk = self.topology.trunks.get(trunk)?;
+                let priority = transit.priority();
+                let mut push = vec![VlanTag::new(trunk.tpid, *vid, priority)];
+                push.extend(inner_vid.map(|vid| VlanTag::new(Tpid::CTag, vid, priority)));
+                (self.live(trunk.binding()), push)
+            }
+        };
+        Some(self.send(transit, interface?, &push))
     }
 
-    /// One copy out of one interface.
+    /// One copy out of one interface. If it is too long for it and for one station, its sender may be
+    /// told.
     pub(super) fn send(
         &self,
         transit: &Transit<'_>,
         interface: InterfaceId,
         push: &[VlanTag],
-        (copies, refused): Out<'_>,
-    ) {
+    ) -> Result<Copy, Refused> {
         let mtu = self.view.interface(interface).map_or(0, |view| view.mtu);
-        match transit.leave(push, mtu) {
-            Ok(bytes) => copies.push(Copy { interface, bytes }),
-            Err(reason) => refused.push((interface, reason)),
-        }
+        let is_unicast = !transit.header.destination.is_group();
+        let exit = Exit::Interface(interface);
+        let copy = transit.leave(push, mtu).map(|bytes| Copy { interface, bytes });
+        copy.map_err(|reason| Refused { exit, reason, told: is_unicast.then_some(mtu) })
     }
 }
 
@@ -144,7 +164,11 @@ impl Oracle {
     }
 
     /// What the bridge's table says.
-    fn look_up_bridge(&self, arrival: &Arrival, station: IndividualMac) -> Option<Place> {
+    pub(super) fn look_up_bridge(
+        &self,
+        arrival: &Arrival,
+        station: IndividualMac,
+    ) -> Option<Place> {
         let (Domain::Bridge(bridge) | Domain::Transparent(bridge)) = &arrival.domain else {
             return None;
         };

@@ -98,6 +98,7 @@ fn replay(frames: &[Vec<u8>]) -> BTreeMap<String, usize> {
                 let outcome = world.send_bytes(id, bytes);
                 let (key, may_teach) = match &outcome {
                     Outcome::Sent { .. } => ("sent".to_owned(), true),
+                    Outcome::Answered(_) => ("answered".to_owned(), true),
                     Outcome::Consumed(reason) => (reason.to_string(), false),
                     Outcome::Dropped(reason) => {
                         use bridge_model::reason::Stage::{Forward, Transmit};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bridge_model::compile::{HostView, InterfaceView, Link, Scope};
-use bridge_model::oracle::{Learned, Oracle, Outcome};
+use bridge_model::oracle::{Exit, Learned, Oracle, Outcome};
 use bridge_model::site;
 use bridge_model::topology::Topology;
 use bridge_model::types::{InterfaceId, MacAddr, Name, Pcp, Priority, Tpid, VlanTag};
@@ -223,6 +223,10 @@ impl World {
         match outcome {
             Outcome::Dropped(reason) => format!("drop {reason}"),
             Outcome::Consumed(reason) => format!("consume {reason}"),
+            Outcome::Answered(Ok(copy)) => {
+                format!("answer {}", self.view.interfaces[copy.interface.index()].name)
+            }
+            Outcome::Answered(Err(reason)) => format!("answer !{reason}"),
             Outcome::Sent { copies, refused } => {
                 let interface = |id: InterfaceId| self.view.interfaces[id.index()].name.to_string();
                 let copies = copies.iter().map(|copy| {
@@ -230,7 +234,10 @@ impl World {
                     assert_payload_intact(sent, &copy.bytes);
                     format!("{}[{}]", interface(copy.interface), tags(&header))
                 });
-                let refused = refused.iter().map(|(id, why)| format!("!{}:{why}", interface(*id)));
+                let refused = refused.iter().map(|(exit, why)| match exit {
+                    Exit::Interface(id) => format!("!{}:{why}", interface(*id)),
+                    Exit::Peer(peer) => format!("!@{peer}:{why}"),
+                });
                 copies.chain(refused).collect::<Vec<_>>().join(" ")
             }
         }

@@ -25,10 +25,7 @@ fn cases() -> u64 {
 fn expected(outcome: &Outcome) -> Seen {
     let mut dropped = outcome.drops();
     dropped.sort_unstable();
-    let consumed = match outcome {
-        Outcome::Consumed(reason) => vec![*reason],
-        _ => Vec::new(),
-    };
+    let consumed = outcome.consumed().into_iter().collect();
     let sent = outcome.copies().iter().map(|c| (c.interface, c.bytes.clone())).collect();
     Seen { sent, dropped, consumed }
 }
@@ -112,7 +109,7 @@ fn check_punts(bench: &mut Bench, outcome: &Outcome, frame: &[u8], at: &str) {
             assert_eq!((punt.reason, punt.octets as usize), (*reason, octets), "{at}");
             assert_eq!((&*punt.bytes, punt.relayed), (frame, false), "{at}");
         }
-        (Outcome::Sent { .. } | Outcome::Dropped(_), Some(punt)) => {
+        (Outcome::Sent { .. } | Outcome::Dropped(_) | Outcome::Answered(_), Some(punt)) => {
             assert!(matches!(punt.reason, PuntReason::Bpdu | PuntReason::Pvst), "{at}");
             assert!(punt.relayed && *punt.bytes == *frame, "{at}");
         }
