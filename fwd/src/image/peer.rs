@@ -99,7 +99,7 @@ const _: () = assert!(size_of::<PathImage>() == 128, "two cache lines");
 impl PeerImage {
     /// A peer whose frames count for `slot`. `link` finds an underlay link; `None` if there is no
     /// such link or an address does not fit.
-    pub(super) fn build<'l>(
+    pub(crate) fn build<'l>(
         peer: &PeerTable,
         slot: PortSlot,
         cells: &UnderlayCells,
