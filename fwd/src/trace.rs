@@ -117,10 +117,14 @@ pub fn what_if(image: &Image, interface: InterfaceId, frame: &[u8]) -> Trace {
     let tagged = match admission {
         Admission::Forward(parsed) => parsed.shape.tagged(),
         Admission::Control(Control { tagged, .. }) | Admission::Drop { tagged, .. } => tagged,
+        Admission::Underlay { shape, .. } | Admission::FromKernel { shape, .. } => shape.tagged(),
     };
     steps.push(Step::Arrived { interface, port: here.port(tagged).0 });
     let verdict = match admission {
         Admission::Drop { reason, .. } => Verdict::Drop(reason),
+        Admission::Underlay { .. } | Admission::FromKernel { .. } => {
+            Verdict::Drop(DropReason::VlanUnknown)
+        }
         Admission::Control(control) => {
             steps.push(Step::Reserved(control.action));
             reserved(here, control, frame)

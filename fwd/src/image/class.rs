@@ -123,6 +123,12 @@ impl ClassWord {
         self.0 >> KIND_SHIFT == 0
     }
 
+    /// The underlay link that the frame belongs to.
+    #[inline]
+    pub(crate) const fn as_underlay(self) -> Option<UnderlayId> {
+        if self.0 >> KIND_SHIFT == 4 { Some(UnderlayId(self.fid().0)) } else { None }
+    }
+
     #[inline]
     pub(crate) const fn fid(self) -> Fid {
         Fid((self.0 & 0xffff) as u16)

@@ -78,7 +78,7 @@ pub(crate) struct SourceImage {
 const _: () = assert!(size_of::<SourceImage>() <= 32, "two to a cache line");
 
 /// A bridge as frames for it come in.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(align(16))]
 pub(crate) struct VniImage {
     /// `flags:8 | VNI:24`; 0 is an empty place.
@@ -128,7 +128,8 @@ impl VniImage {
 impl UnderlayImage {
     /// Encodes `table`. Places for kernel interfaces and for links are added to the members.
     pub(super) fn build(table: &UnderlayTable, facts: BuildFacts<'_>) -> Result<Self, ImageError> {
-        let BuildFacts { tables, slots, fids, members: places, peers, interfaces, reserved } = facts;
+        let BuildFacts { tables, slots, fids, members: places, peers, interfaces, reserved } =
+            facts;
         let slot = |port: bridge_model::types::PortId| {
             let slot = slots.get(port.index()).copied();
             slot.ok_or_else(|| dangling("the underlay", "port", port))
@@ -242,7 +243,7 @@ impl UnderlayImage {
             if image.key == 0 {
                 return None;
             }
-            at = at + 1 & places - 1;
+            at = (at + 1) & (places - 1);
         }
     }
 
@@ -260,7 +261,6 @@ impl UnderlayImage {
 #[inline]
 fn place(key: u64, places: usize) -> usize {
     let hash = key.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    #[expect(clippy::cast_possible_truncation, reason = "half of the bits are masked away")]
     let hash = (hash >> 32) as usize;
     hash & places.wrapping_sub(1)
 }
@@ -275,7 +275,7 @@ fn hashed(entries: Vec<VniImage>) -> Box<[VniImage]> {
     for entry in entries {
         let mut at = place(u64::from(entry.key & VNI), table.len());
         while table[at].key != 0 {
-            at = at + 1 & table.len() - 1;
+            at = (at + 1) & (table.len() - 1);
         }
         table[at] = entry;
     }
@@ -297,7 +297,7 @@ impl<A: Address> Index<A> {
         for (address, peer) in peers {
             let mut at = place(address.fold(), table.len());
             while table[at].1 != NO_PEER {
-                at = at + 1 & table.len() - 1;
+                at = (at + 1) & (table.len() - 1);
             }
             table[at] = (address, u32::try_from(peer).unwrap_or(NO_PEER));
         }
@@ -311,7 +311,7 @@ impl<A: Address> Index<A> {
             match self.places.get(at)? {
                 (_, NO_PEER) => return None,
                 (key, peer) if *key == address => return Some(*peer as usize),
-                _ => at = at + 1 & self.places.len() - 1,
+                _ => at = (at + 1) & (self.places.len() - 1),
             }
         }
     }

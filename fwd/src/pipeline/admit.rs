@@ -5,12 +5,14 @@
 
 use bridge_model::compile::ReservedAction;
 use bridge_model::reason::DropReason;
-use bridge_model::types::{Fid, MacAddr, MemberId, Tpid, VlanId, VlanTag};
+use bridge_model::types::{Fid, MacAddr, MemberId, Tpid, UnderlayId, VlanId, VlanTag};
 use bridge_model::wire::ethernet::Header;
 use bridge_model::wire::reserved::{self, ReservedClass};
 
 use crate::counters::PortSlot;
-use crate::image::{ClassEntry, ClassKind, ClassWord, Image, InterfaceImage, OtherTags};
+use crate::image::{
+    ClassEntry, ClassKind, ClassWord, Image, InterfaceImage, OtherTags, ReservedImage,
+};
 
 /// What is known of a frame that may be forwarded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +63,18 @@ impl Shape {
     #[inline]
     pub(crate) const fn tci(self) -> u16 {
         (self.0 >> 24 & 0xffff) as u16
+    }
+
+    /// The same frame once its tags are off.
+    #[inline]
+    pub(crate) const fn popped(self) -> Self {
+        Self(self.0 & !(0xf << 4))
+    }
+
+    /// The same frame, which counts for `port`.
+    #[inline]
+    pub(crate) const fn for_port(self, port: PortSlot) -> Self {
+        Self(self.0 & !(0xffff << 8 | TAGGED) | (port.0 as u64) << 8 | OWN_PORT)
     }
 
     /// The port that it counts for, if that is not one of the interface's. Frames that are forwarded
@@ -119,7 +133,20 @@ pub(crate) struct Control {
 pub(crate) enum Admission {
     Forward(Parsed),
     Control(Control),
-    Drop { reason: DropReason, tagged: bool },
+    /// A frame of an underlay link. So many octets of tag selected it.
+    Underlay {
+        link: UnderlayId,
+        shape: Shape,
+    },
+    /// A frame of the kernel, for an underlay link.
+    FromKernel {
+        link: UnderlayId,
+        shape: Shape,
+    },
+    Drop {
+        reason: DropReason,
+        tagged: bool,
+    },
 }
 
 /// Admits and classifies one frame. `contiguous` as in [`crate::frame::Frame::is_contiguous`].
@@ -145,13 +172,37 @@ pub(crate) fn admit(
         return control(interface, class, header.outer, tagged);
     }
     match classify(image, interface, &header) {
-        Ok(class) => Admission::Forward(Parsed {
-            dst: header.destination.to_u64(),
-            src: header.source.to_u64(),
-            class: class.entry,
-            shape: Shape::new(frame.len(), class.tci, class.pop, tagged),
-        }),
+        Ok(class) => {
+            let shape = Shape::new(frame.len(), class.tci, class.pop, tagged);
+            match class.entry.word.kind() {
+                ClassKind::Underlay(link) => Admission::Underlay { link, shape },
+                ClassKind::Kernel(link) => Admission::FromKernel { link, shape },
+                _ => Admission::Forward(Parsed {
+                    dst: header.destination.to_u64(),
+                    src: header.source.to_u64(),
+                    class: class.entry,
+                    shape,
+                }),
+            }
+        }
         Err(reason) => drop(reason, tagged),
+    }
+}
+
+fn reserved_action(table: &ReservedImage, class: ReservedClass) -> ReservedAction {
+    match class {
+        ReservedClass::LinkLocal(low) => table.link_local[usize::from(low & 15)],
+        ReservedClass::Registration(low) => table.registration[usize::from(low & 15)],
+        ReservedClass::Pvst => table.pvst,
+        ReservedClass::Vendor => table.vendor,
+    }
+}
+
+/// What happens to a reserved destination inside a tunnel: it is dropped, whatever the table says.
+pub(super) fn reserved_inside(table: Option<&ReservedImage>, class: ReservedClass) -> DropReason {
+    match table.map(|table| reserved_action(table, class)) {
+        Some(ReservedAction::Drop(reason)) => reason,
+        _ => DropReason::Reserved,
     }
 }
 
@@ -161,13 +212,7 @@ fn control(
     outer: Option<VlanTag>,
     tagged: bool,
 ) -> Admission {
-    let table = &interface.reserved;
-    let action = match class {
-        ReservedClass::LinkLocal(low) => table.link_local[usize::from(low & 15)],
-        ReservedClass::Registration(low) => table.registration[usize::from(low & 15)],
-        ReservedClass::Pvst => table.pvst,
-        ReservedClass::Vendor => table.vendor,
-    };
+    let action = reserved_action(&interface.reserved, class);
     let is_stp = matches!(class, ReservedClass::LinkLocal(0x0 | 0x8));
     let action = match action {
         ReservedAction::Drop(_) => action,
@@ -240,11 +285,10 @@ fn stacked(
 
 fn forward(entry: ClassEntry, tci: u16, pop: u8) -> Result<Classified, DropReason> {
     match entry.word.kind() {
-        ClassKind::Forward { .. } => Ok(Classified { entry, tci, pop }),
+        ClassKind::Forward { .. } | ClassKind::Underlay(_) | ClassKind::Kernel(_) => {
+            Ok(Classified { entry, tci, pop })
+        }
         ClassKind::Drop(reason) => Err(reason),
-        ClassKind::Stacked(_)
-        | ClassKind::Untagged
-        | ClassKind::Underlay(_)
-        | ClassKind::Kernel(_) => Err(DropReason::VlanUnknown),
+        ClassKind::Stacked(_) | ClassKind::Untagged => Err(DropReason::VlanUnknown),
     }
 }

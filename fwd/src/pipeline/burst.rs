@@ -1,132 +1,23 @@
 //! The stages of a burst.
 
-use arrayvec::ArrayVec;
 use bridge_model::reason::DropReason;
 use bridge_model::types::{Fid, InterfaceId};
 
-use super::admit::{Admission, Control, Parsed, Shape, admit};
+use super::admit::{Admission, Parsed, Shape, admit};
 use super::control::Punt;
+use super::decap;
 use super::egress::{Egress, Ingress};
 use super::lookup::{self, Destination, Reporter};
-use super::parse::{Common, parse};
+use super::parse::parse;
+use super::scratch::{FID_SHIFT, Fate, Leaving, Scratch};
 use crate::frame::{BURST, Frame, FrameBurst, Io};
-use crate::image::{ClassEntry, Image, InterfaceImage, MemberImage};
+use crate::image::{Image, InterfaceImage, MemberImage};
 use crate::mac::{Burst, Hashed, Kernel};
 use crate::publication::Installed;
 use crate::storm::{StormBuckets, StormKind};
 
 /// How many frames ahead of the parser the first line of a frame is asked for.
-const PREFETCH_AHEAD: usize = 6;
-
-const FID_SHIFT: u32 = 48;
-const ADDRESS: u64 = (1 << FID_SHIFT) - 1;
-
-/// What becomes of a frame: the index of a member in the image, or one of the others, which are
-/// greater than any index.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Fate(u32);
-
-impl Fate {
-    const FLOOD: Self = Self(u32::MAX);
-    const DROP: u32 = 0xffff_0000;
-
-    fn drop(reason: DropReason) -> Self {
-        Self(Self::DROP | u32::from(reason as u8))
-    }
-
-    fn send(member: usize) -> Self {
-        // Below 2^20: the image is built so.
-        u32::try_from(member).map_or(Self::FLOOD, Self)
-    }
-
-    #[inline]
-    const fn is_send(self) -> bool {
-        self.0 < Self::DROP
-    }
-
-    fn reason(self) -> Option<DropReason> {
-        let number = self.0.checked_sub(Self::DROP)?;
-        DropReason::ALL.get(usize::try_from(number).ok()?).copied()
-    }
-}
-
-/// What the stages tell each other about a burst, field by field, so that a stage reads only what it
-/// needs and simple loops over one field become vector code.
-#[derive(Debug)]
-pub(super) struct Scratch {
-    fates: [Fate; BURST],
-    classes: [ClassEntry; BURST],
-    shapes: [Shape; BURST],
-    /// `fid:16 | address:48`.
-    source_keys: [u64; BURST],
-    destination_keys: [u64; BURST],
-    sources: [Hashed; BURST],
-    destinations: [Hashed; BURST],
-    control: ArrayVec<(usize, Control), BURST>,
-}
-
-impl Scratch {
-    pub(super) fn new() -> Self {
-        Self {
-            fates: [Fate::FLOOD; BURST],
-            classes: [ClassEntry::NONE; BURST],
-            shapes: [Shape::default(); BURST],
-            source_keys: [0; BURST],
-            destination_keys: [0; BURST],
-            sources: [Hashed::default(); BURST],
-            destinations: [Hashed::default(); BURST],
-            control: ArrayVec::new(),
-        }
-    }
-
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "compiled for each instruction set with the burst")]
-    fn put(&mut self, index: usize, common: &Common<'_>) {
-        let fid = u64::from(common.class.word.fid().0) << FID_SHIFT;
-        self.source_keys[index] = fid | common.src;
-        self.destination_keys[index] = fid | common.dst;
-        self.classes[index] = *common.class;
-        self.shapes[index] = common.shape;
-    }
-
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "compiled for each instruction set with the burst")]
-    fn get(&self, index: usize) -> Parsed {
-        Parsed {
-            dst: self.destination_keys[index] & ADDRESS,
-            src: self.source_keys[index] & ADDRESS,
-            class: self.classes[index],
-            shape: self.shapes[index],
-        }
-    }
-
-    /// Notes how the slow way of admission of a frame of `octets` ended.
-    fn put_other(&mut self, index: usize, octets: usize, admission: Admission) {
-        let nothing = |tagged| Parsed { shape: Shape::new(octets, 0, 0, tagged), ..Parsed::NONE };
-        let parsed = match admission {
-            Admission::Forward(parsed) => parsed,
-            Admission::Drop { reason, tagged } => {
-                self.fates[index] = Fate::drop(reason);
-                nothing(tagged)
-            }
-            Admission::Control(control) => {
-                let _ = self.control.try_push((index, control));
-                nothing(control.tagged)
-            }
-        };
-        let Parsed { dst, src, class, shape } = parsed;
-        self.put(index, &Common { dst, src, class: &class, shape });
-    }
-
-    /// Moves everything after `index` one place forward: that frame has left the burst.
-    fn remove(&mut self, index: usize) {
-        self.fates.copy_within(index + 1.., index);
-        self.classes.copy_within(index + 1.., index);
-        self.shapes.copy_within(index + 1.., index);
-        self.source_keys.copy_within(index + 1.., index);
-        self.destination_keys.copy_within(index + 1.., index);
-    }
-}
+pub(super) const PREFETCH_AHEAD: usize = 6;
 
 /// One burst and all that it needs.
 pub(super) struct Job<'w, I: Io> {
@@ -155,9 +46,13 @@ impl<I: Io> Burst for Job<'_, I> {
         let ports = [interface.untagged_port, interface.tagged_port];
         let ingress = Ingress { interface: id, ports, now };
 
-        classify(image, interface, frames, scratch, egress);
-        if !scratch.control.is_empty() {
-            let stage = Controls { punt, egress, io, interface, ingress };
+        if interface.has_underlay {
+            decap::classify(image, interface, frames, scratch, egress, &ingress);
+        } else {
+            classify(image, interface, frames, scratch, egress);
+        }
+        if !scratch.leaving.is_empty() {
+            let stage = Leave { punt, egress, io, interface, ingress };
             stage.run(scratch, frames);
         }
         hash(image, scratch, frames.len());
@@ -171,7 +66,7 @@ impl<I: Io> Burst for Job<'_, I> {
         for (index, frame) in frames.drain(..).enumerate().take(BURST) {
             let (fate, shape) = (scratch.fates[index], scratch.shapes[index]);
             if fate.is_send() {
-                let to = image.members.get(fate.0 as usize).unwrap_or(&MemberImage::UNUSED);
+                let to = image.members.get(fate.member()).unwrap_or(&MemberImage::UNUSED);
                 let class = &scratch.classes[index];
                 egress.forward(io, image, frame, (shape, class), to, &ingress);
             } else if let Some(reason) = fate.reason() {
@@ -184,7 +79,7 @@ impl<I: Io> Burst for Job<'_, I> {
 }
 
 /// Stage 2: control frames leave the burst.
-struct Controls<'s, I: Io> {
+struct Leave<'s, I: Io> {
     punt: &'s mut Punt,
     egress: &'s mut Egress<I::Frame>,
     io: &'s mut I,
@@ -192,16 +87,25 @@ struct Controls<'s, I: Io> {
     ingress: Ingress,
 }
 
-impl<I: Io> Controls<'_, I> {
+impl<I: Io> Leave<'_, I> {
     #[inline(never)]
     fn run(self, scratch: &mut Scratch, frames: &mut FrameBurst<I::Frame>) {
-        let control = std::mem::take(&mut scratch.control);
-        for (removed, (index, control)) in control.into_iter().enumerate() {
+        let leaving = std::mem::take(&mut scratch.leaving);
+        for (removed, (index, leaving)) in leaving.into_iter().enumerate() {
             let index = index - removed;
-            let origin = self.ingress.origin(scratch.shapes[index]);
+            let shape = scratch.shapes[index];
+            let origin = self.ingress.origin(shape);
             scratch.remove(index);
             let Some(frame) = frames.pop_at(index) else { continue };
-            self.punt.control(self.egress, self.io, self.interface, (frame, control), origin);
+            match leaving {
+                Leaving::Control(control) => {
+                    let to = (frame, control);
+                    self.punt.control(self.egress, self.io, self.interface, to, origin);
+                }
+                Leaving::Packet(reason, link) => {
+                    decap::consume(self.egress, self.io, frame, (reason, link, shape), origin);
+                }
+            }
         }
     }
 }
@@ -245,15 +149,29 @@ fn classify<F: Frame>(
 
 /// A frame that the short cut does not cover.
 #[inline(never)]
-fn special<F: Frame>(
+pub(super) fn special<F: Frame>(
     image: &Image,
     interface: &InterfaceImage,
     frame: &F,
     scratch: &mut Scratch,
     index: usize,
 ) {
-    let admission = admit(image, interface, frame.bytes(), frame.is_contiguous());
-    scratch.put_other(index, frame.octets(), admission);
+    let octets = frame.octets();
+    match admit(image, interface, frame.bytes(), frame.is_contiguous()) {
+        Admission::Forward(parsed) => scratch.put_parsed(index, parsed),
+        Admission::Control(control) => {
+            let shape = Shape::new(octets, 0, 0, control.tagged);
+            scratch.put_leaving(index, shape, Leaving::Control(control));
+        }
+        Admission::Drop { reason, tagged } => {
+            let shape = Shape::new(octets, 0, 0, tagged);
+            scratch.put_fate(index, shape, Fate::drop(reason));
+        }
+        // Interfaces with such frames have a first stage of their own.
+        Admission::Underlay { shape, .. } | Admission::FromKernel { shape, .. } => {
+            scratch.put_fate(index, shape, Fate::drop(DropReason::VlanUnknown));
+        }
+    }
 }
 
 /// Stage 3: both keys of all frames, and their buckets on the way. (A frame that is dropped costs a
@@ -276,6 +194,13 @@ fn hash(image: &Image, scratch: &mut Scratch, frames: usize) {
         table.prefetch(*source);
         table.prefetch(*destination);
     }
+}
+
+/// The index of the storm limits that a frame falls under; 0 is none, as of frames in tunnels.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "a few instructions")]
+fn storm(interface: &InterfaceImage, shape: Shape) -> u16 {
+    if shape.has_own_port() { 0 } else { interface.storm(shape.tagged()) }
 }
 
 /// Stage 4, for one frame after the other.
@@ -301,7 +226,7 @@ impl<F: Frame> Lookup<'_, F> {
             let octets = parsed.shape.octets();
             self.egress.counters.received_vid(parsed.class.vid_counter, 1, octets);
         }
-        if parsed.is_group() && self.interface.storm(parsed.shape.tagged()) != 0 {
+        if parsed.is_group() && storm(self.interface, parsed.shape) != 0 {
             let (kind, reason) = if parsed.is_broadcast() {
                 (StormKind::Broadcast, DropReason::StormBroadcast)
             } else {
@@ -335,7 +260,7 @@ impl<F: Frame> Lookup<'_, F> {
             Destination::Member(member) => Fate::send(member),
             Destination::Drop(reason) => Fate::drop(reason),
             Destination::Unknown => {
-                let limited = self.interface.storm(parsed.shape.tagged()) != 0;
+                let limited = storm(self.interface, parsed.shape) != 0;
                 if limited && !self.admit(parsed, StormKind::UnknownUnicast) {
                     return Fate::drop(DropReason::StormUnknown);
                 }
@@ -346,7 +271,7 @@ impl<F: Frame> Lookup<'_, F> {
 
     #[inline(never)]
     fn admit(&mut self, parsed: &Parsed, kind: StormKind) -> bool {
-        let index = self.interface.storm(parsed.shape.tagged());
+        let index = storm(self.interface, parsed.shape);
         self.storm.admit(&self.image.storms, index, kind, parsed.class.vid(), self.now)
     }
 }

@@ -82,7 +82,11 @@ pub(crate) fn judge(
             return Source::Drop(DropReason::StaticMacViolation);
         }
     }
-    let (slot, port_drops) = interface.port(parsed.shape.tagged());
+    let (slot, port_drops) = match parsed.shape.port() {
+        // A peer has no limit of its own.
+        Some(slot) => (slot, false),
+        None => interface.port(parsed.shape.tagged()),
+    };
     // A move within the domain does not add to it.
     let fid_full = valid.is_none() && image.live.fid_is_full(fid);
     let port_full = image.live.port_is_full(slot);

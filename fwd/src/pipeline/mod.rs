@@ -18,14 +18,18 @@ mod admit;
 mod burst;
 mod clamp;
 mod control;
+mod decap;
 mod egress;
 mod encap;
 mod lookup;
 mod parse;
 mod protocol;
+mod quick;
 mod recent;
 mod rewrite;
+mod scratch;
 mod tunnel;
+mod underlay;
 
 use bridge_model::reason::DropReason;
 use bridge_model::types::{Epoch, Fid, InterfaceId, MemberId};
@@ -43,11 +47,12 @@ pub(crate) use lookup::{Destination, Source, destination, judge};
 pub(crate) use rewrite::{fits, rewrite};
 
 use admit::Shape;
-use burst::{Job, Scratch};
+use burst::Job;
 use control::Punt;
 use egress::{Egress, Ingress, Origin};
 use lookup::Reporter;
 use protocol::Protocol;
+use scratch::Scratch;
 
 /// Where frames of the control plane come in, for samples.
 const NO_INTERFACE: InterfaceId = InterfaceId(u16::MAX);
@@ -101,7 +106,7 @@ impl<F: Frame> Worker<F> {
             egress: Egress::new(
                 parts.interfaces,
                 parts.counters,
-                Protocol::new(parts.protocol, parts.ticks_per_second),
+                Protocol::new(parts.protocol, parts.interfaces, parts.ticks_per_second),
                 parts.samples,
             ),
             scratch: Box::new(Scratch::new()),

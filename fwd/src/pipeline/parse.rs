@@ -10,6 +10,15 @@ const HEAD: usize = 22;
 /// Prefixes (first three octets) of all reserved destinations.
 const RESERVED_PREFIXES: [u64; 3] = [0x01_80c2, 0x01_000c, 0x00_e02b];
 
+/// It may be a reserved destination.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "compiled for each instruction set with the burst")]
+pub(super) fn is_reserved(destination: u64) -> bool {
+    let prefix = destination >> 24;
+    // They all begin with 00 or 01, few others do.
+    prefix >> 16 <= 1 && RESERVED_PREFIXES.contains(&prefix)
+}
+
 /// A frame that is to be forwarded and of which nothing is special.
 pub(super) struct Common<'i> {
     pub(super) dst: u64,
@@ -29,10 +38,7 @@ pub(super) fn parse<'i>(interface: &'i InterfaceImage, frame: &[u8]) -> Option<C
     let tag = u32::from_be_bytes(*head[12..].first_chunk()?);
     let src = word >> 16;
     let ether_type = tag >> 16;
-    let prefix = dst >> 24;
-    // They all begin with 00 or 01, few others do.
-    let reserved = prefix >> 16 <= 1 && RESERVED_PREFIXES.contains(&prefix);
-    if reserved || src >> 40 & 1 != 0 || src == 0 {
+    if is_reserved(dst) || src >> 40 & 1 != 0 || src == 0 {
         return None;
     }
     let (class, shape) = if ether_type == interface.tpid {

@@ -2,14 +2,25 @@
 
 use arrayvec::ArrayVec;
 use bridge_model::reason::PuntReason;
-use bridge_model::types::{Fid, MemberId, UnderlayId};
+use bridge_model::types::{Fid, InterfaceId, MemberId, UnderlayId};
+use bridge_model::wire::ethernet::ADDRESSES_LEN;
 use rtrb::Producer;
 
-use crate::events::{self, ProtocolEvent, ProtocolFrame};
+use crate::events::{ProtocolEvent, ProtocolFrame};
 
 /// Frames per second of which their senders are told that they were too big, at most. The protocol
 /// thread sends far fewer answers; this keeps the ring for others.
 const TOO_BIG_PER_SECOND: u64 = 1000;
+/// BFD packets of one interface: those of 500 peers at 50 ms each.
+const SESSIONS_PER_SECOND: u64 = 10_000;
+/// ARP, neighbour discovery and ICMP on the underlay, of one interface.
+const REQUESTS_PER_SECOND: u64 = 2_000;
+/// Copies of ARP and neighbour discovery in bridges with `neighborSuppression`, of one interface.
+const NEIGHBORS_PER_SECOND: u64 = 1_000;
+/// Places of the ring that only BFD may take: whoever floods requests takes no peer down.
+const RESERVE: usize = 64;
+/// The place of a frame that belongs to no bridge.
+const NOWHERE: (Fid, MemberId) = (Fid(0), MemberId(0));
 
 /// A bucket of as many tokens as are gained in a second.
 #[derive(Clone, Copy, Debug)]
@@ -45,35 +56,74 @@ impl Budget {
     }
 }
 
+/// What one interface may still send.
+#[derive(Clone, Copy, Debug)]
+struct Budgets {
+    sessions: Budget,
+    requests: Budget,
+    neighbors: Budget,
+}
+
 /// One worker's end of the ring.
 #[derive(Debug)]
 pub(super) struct Protocol {
     ring: Producer<ProtocolFrame>,
+    by_interface: Box<[Budgets]>,
     too_big: Budget,
 }
 
 impl Protocol {
-    pub(super) fn new(ring: Producer<ProtocolFrame>, ticks_per_second: u64) -> Self {
-        Self { ring, too_big: Budget::new(TOO_BIG_PER_SECOND, ticks_per_second) }
+    /// For interfaces with numbers below `interfaces`.
+    pub(super) fn new(
+        ring: Producer<ProtocolFrame>,
+        interfaces: usize,
+        ticks_per_second: u64,
+    ) -> Self {
+        let budget = |per_second| Budget::new(per_second, ticks_per_second);
+        let budgets = Budgets {
+            sessions: budget(SESSIONS_PER_SECOND),
+            requests: budget(REQUESTS_PER_SECOND),
+            neighbors: budget(NEIGHBORS_PER_SECOND),
+        };
+        let by_interface = vec![budgets; interfaces].into();
+        Self { ring, by_interface, too_big: budget(TOO_BIG_PER_SECOND) }
     }
 
-    /// A packet of an underlay protocol that came by `link`; `frame` is without the tag that selected
-    /// the link. False if the ring is full.
+    /// Passes on a packet of an underlay protocol ([`ProtocolEvent::Consumed`],
+    /// [`ProtocolEvent::Copied`]) that came by `link` of `interface`, without the `pop` octets of the
+    /// tag that selected the link. False if the interface sends too many or the ring is full.
     #[inline(never)]
-    pub(super) fn consumed(&mut self, reason: PuntReason, link: UnderlayId, frame: &[u8]) -> bool {
-        self.push(ProtocolEvent::Consumed(reason), link, (Fid(0), MemberId(0)), frame)
+    pub(super) fn packet(
+        &mut self,
+        event: ProtocolEvent,
+        link: UnderlayId,
+        (frame, pop): (&[u8], usize),
+        (interface, now): (InterfaceId, u64),
+    ) -> bool {
+        let Some(budgets) = self.by_interface.get_mut(interface.index()) else { return false };
+        let (budget, reserve) = match event {
+            ProtocolEvent::Consumed(PuntReason::Bfd) => (&mut budgets.sessions, 0),
+            _ => (&mut budgets.requests, RESERVE),
+        };
+        self.ring.slots() > reserve
+            && budget.take(now)
+            && self.push(event, (link, NOWHERE), frame, pop)
     }
 
-    /// The same of a packet that goes to the kernel.
+    /// Passes on a copy of a frame that came by `place` of `interface`, to learn a neighbour from,
+    /// without the `pop` octets of tags that its class is keyed by. Nothing is lost if nobody gets it:
+    /// there will be others.
     #[inline(never)]
-    pub(super) fn copied(&mut self, reason: PuntReason, link: UnderlayId, frame: &[u8]) -> bool {
-        self.push(ProtocolEvent::Copied(reason), link, (Fid(0), MemberId(0)), frame)
-    }
-
-    /// A frame, as its bridge sees it, to learn a neighbour from. False if the ring is full.
-    #[inline(never)]
-    pub(super) fn neighbor(&mut self, place: (Fid, MemberId), frame: &[u8]) -> bool {
-        self.push(ProtocolEvent::Neighbor, UnderlayId(0), place, frame)
+    pub(super) fn neighbor(
+        &mut self,
+        place: (Fid, MemberId),
+        (frame, pop): (&[u8], usize),
+        (interface, now): (InterfaceId, u64),
+    ) {
+        let Some(budgets) = self.by_interface.get_mut(interface.index()) else { return };
+        if self.ring.slots() > RESERVE && budgets.neighbors.take(now) {
+            self.push(ProtocolEvent::Neighbor, (UnderlayId(0), place), frame, pop);
+        }
     }
 
     /// A frame that `place` sent does not fit where it would have gone: only packets of `mtu` octets
@@ -89,38 +139,32 @@ impl Protocol {
     ) {
         // Member 0 is the control plane itself.
         let is_group = frame.first().is_none_or(|octet| octet & 1 != 0);
-        if is_group || place.1 == MemberId(0) || self.ring.is_full() || !self.too_big.take(now) {
-            return;
+        if !is_group
+            && place.1 != MemberId(0)
+            && self.ring.slots() > RESERVE
+            && self.too_big.take(now)
+        {
+            self.push(ProtocolEvent::TooBig { mtu }, (UnderlayId(0), place), frame, pop);
         }
-        let (addresses, rest) = frame.split_at(frame.len().min(12));
+    }
+
+    /// Without the `pop` octets behind the addresses. True if there was room.
+    fn push(
+        &mut self,
+        event: ProtocolEvent,
+        (link, place): (UnderlayId, (Fid, MemberId)),
+        frame: &[u8],
+        pop: usize,
+    ) -> bool {
+        let (addresses, rest) = frame.split_at(frame.len().min(ADDRESSES_LEN));
         let rest = rest.get(pop..).unwrap_or_default();
         let mut bytes = ArrayVec::new();
         for part in [addresses, rest] {
             let part = part.get(..bytes.remaining_capacity()).unwrap_or(part);
+            // It fits: cut above.
             let _ = bytes.try_extend_from_slice(part);
         }
-        let frame = ProtocolFrame {
-            event: ProtocolEvent::TooBig { mtu },
-            link: UnderlayId(0),
-            place,
-            octets: u32::try_from(addresses.len() + rest.len()).unwrap_or(u32::MAX),
-            bytes,
-        };
-        let _ = self.ring.push(frame);
-    }
-
-    fn push(
-        &mut self,
-        event: ProtocolEvent,
-        link: UnderlayId,
-        place: (Fid, MemberId),
-        frame: &[u8],
-    ) -> bool {
-        if self.ring.is_full() {
-            return false;
-        }
-        let octets = u32::try_from(frame.len()).unwrap_or(u32::MAX);
-        let frame = ProtocolFrame { event, link, place, octets, bytes: events::head(frame) };
-        self.ring.push(frame).is_ok()
+        let octets = u32::try_from(addresses.len() + rest.len()).unwrap_or(u32::MAX);
+        self.ring.push(ProtocolFrame { event, link, place, octets, bytes }).is_ok()
     }
 }
