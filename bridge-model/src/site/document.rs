@@ -6,12 +6,13 @@ use std::fmt;
 use super::error::{OtherPlace, SiteError};
 use super::node::{Node, Place, Value};
 use super::object::Object;
+use super::overlay;
 use super::values::{self, Errors};
 use crate::compile::{MacLimit, OverLimit};
 use crate::topology::{
-    AccessPort, Attachment, Binding, Bridge, GatewayBridge, Host, Kind, Lag, LinkKey, ObjectRef,
-    Prune, ReservedPolicy, StaticKey, StaticMac, Topology, TopologyError, TrunkPort, Tunnel,
-    TunnelZone, VlanLink,
+    AccessPort, Attachment, Binding, Bridge, GatewayBridge, Kind, Lag, LinkKey, MssClamp,
+    NeighborSuppression, ObjectRef, Prune, ReservedPolicy, StaticKey, StaticMac, Topology,
+    TopologyError, TrunkPort, VlanLink,
 };
 use crate::types::{MacAddr, Name};
 
@@ -71,7 +72,7 @@ impl<'n> Document<'n> {
         };
         for item in items {
             let read = match kind {
-                Kind::Host => self.insert(kind, item, host, |t| &mut t.hosts),
+                Kind::Host => self.insert(kind, item, overlay::host, |t| &mut t.hosts),
                 Kind::Bridge => self.insert(kind, item, bridge, |t| &mut t.bridges),
                 Kind::GatewayBridge => {
                     self.insert(kind, item, gateway_bridge, |t| &mut t.gateway_bridges)
@@ -81,8 +82,10 @@ impl<'n> Document<'n> {
                 Kind::VlanLink => self.insert(kind, item, vlan_link, |t| &mut t.vlan_links),
                 Kind::AccessPort => self.insert(kind, item, access_port, |t| &mut t.access_ports),
                 Kind::StaticMac => self.insert(kind, item, static_mac, |t| &mut t.static_macs),
-                Kind::TunnelZone => self.insert(kind, item, tunnel_zone, |t| &mut t.tunnel_zones),
-                Kind::Tunnel => self.insert(kind, item, tunnel, |t| &mut t.tunnels),
+                Kind::TunnelZone => {
+                    self.insert(kind, item, overlay::tunnel_zone, |t| &mut t.tunnel_zones)
+                }
+                Kind::Tunnel => self.insert(kind, item, overlay::tunnel, |t| &mut t.tunnels),
             };
             if read.is_none() {
                 self.incomplete.insert(kind);
@@ -129,7 +132,7 @@ impl<'n> Document<'n> {
                 continue;
             }
             let Some(node) = self.nodes.get(error.object()) else { continue };
-            let place = field(node, error.field()).unwrap_or_else(|| head(node));
+            let place = place_of(node, &error).unwrap_or_else(|| head(node));
             let mut shown = SiteError::at(place, error.code(), error.to_string(), error.help());
             shown.other =
                 error.other().and_then(|other| Some(other_place(self.nodes.get(other)?, other)));
@@ -157,38 +160,37 @@ fn head(node: &Node) -> &Place {
     }
 }
 
-fn field<'n>(node: &'n Node, key: &str) -> Option<&'n Place> {
+/// The value at fault, as near as the text has it.
+fn place_of<'n>(node: &'n Node, error: &TopologyError) -> Option<&'n Place> {
+    let (key, value) = entry(node, error.field())?;
+    if let (Some((index, key)), Value::List(items)) = (error.item(), &value.value)
+        && let Some(item) = items.get(index)
+    {
+        return Some(entry(item, key).map_or_else(|| head(item), shown));
+    }
+    Some(shown((key, value)))
+}
+
+fn shown<'n>((key, value): (&'n Place, &'n Node)) -> &'n Place {
+    // A collection that begins on a later line has no extent of its own.
+    if value.place.span.is_empty() { key } else { &value.place }
+}
+
+fn entry<'n>(node: &'n Node, key: &str) -> Option<(&'n Place, &'n Node)> {
     let Value::Map(entries) = &node.value else { return None };
-    entries.iter().find(|(_, found, _)| found == key).map(|(place, _, value)| {
-        // A collection that begins on a later line has no extent of its own.
-        if value.place.span.is_empty() { place } else { &value.place }
-    })
+    entries.iter().find(|(_, found, _)| found == key).map(|(place, _, value)| (place, value))
 }
 
 fn field_text<'n>(node: &'n Node, key: &str) -> Option<&'n str> {
-    let Value::Map(entries) = &node.value else { return None };
-    entries.iter().find(|(_, found, _)| found == key).and_then(|(_, _, node)| match &node.value {
+    match &entry(node, key)?.1.value {
         Value::Scalar(text) => Some(text.as_str()),
         _ => None,
-    })
+    }
 }
 
 fn other_place(node: &Node, reference: &ObjectRef) -> OtherPlace {
     let Place { line, column, span } = head(node).clone();
     OtherPlace { line, column, span, label: format!("{reference} stands here") }
-}
-
-fn host(o: &mut Object<'_, '_>) -> Option<(Name, Host)> {
-    let name = o.required("name", values::name);
-    let vtep = o.optional("vtep", values::address);
-    let name = name?;
-    let mut host = Host::new(name.clone());
-    match vtep {
-        Some(std::net::IpAddr::V4(address)) => host.vtep.v4 = Some(address),
-        Some(std::net::IpAddr::V6(address)) => host.vtep.v6 = Some(address),
-        None => {}
-    }
-    Some((name, host))
 }
 
 fn bridge(o: &mut Object<'_, '_>) -> Option<(Name, Bridge)> {
@@ -197,9 +199,25 @@ fn bridge(o: &mut Object<'_, '_>) -> Option<(Name, Bridge)> {
     let ageing = o.optional("ageing", values::ageing).unwrap_or_default();
     let mac_limit = mac_limit(o);
     let transparent = o.optional("transparent", values::truth).unwrap_or_default();
+    let suppression = o.optional("neighborSuppression", values::truth).unwrap_or_default();
+    let clamp = o.optional("mssClamp", values::truth).unwrap_or_default();
     let admin = o.optional("admin", values::admin).unwrap_or_default();
     let name = name?;
-    Some((name.clone(), Bridge { vni, ageing, mac_limit, transparent, admin, ..Bridge::new(name) }))
+    let bridge = Bridge {
+        name: name.clone(),
+        vni,
+        ageing,
+        mac_limit,
+        transparent,
+        neighbor_suppression: if suppression {
+            NeighborSuppression::On
+        } else {
+            NeighborSuppression::Off
+        },
+        mss_clamp: if clamp { MssClamp::On } else { MssClamp::Off },
+        admin,
+    };
+    Some((name, bridge))
 }
 
 fn mac_limit(o: &mut Object<'_, '_>) -> Option<MacLimit> {
@@ -328,21 +346,4 @@ fn static_mac(o: &mut Object<'_, '_>) -> Option<(StaticKey, StaticMac)> {
     let key = StaticKey { bridge: bridge?, mac: mac?, payload_vid };
     let vid = vid.map(|vid| (vid, inner_vid));
     Some((key.clone(), StaticMac { key, port: port?, vid }))
-}
-
-fn tunnel_zone(o: &mut Object<'_, '_>) -> Option<(Name, TunnelZone)> {
-    let name = o.required("name", values::name);
-    let kind = o.required("kind", values::tunnel_kind);
-    let hosts = o.optional("hosts", values::names).unwrap_or_default();
-    let name = name?;
-    Some((name.clone(), TunnelZone { hosts, ..TunnelZone::new(name, kind?) }))
-}
-
-fn tunnel(o: &mut Object<'_, '_>) -> Option<(Name, Tunnel)> {
-    let name = o.required("name", values::name);
-    let zone = o.required("zone", values::name);
-    let remote = o.required("remote", values::address);
-    let bridges = o.optional("bridges", values::names).unwrap_or_default();
-    let (name, zone, remote) = (name?, zone?, remote?);
-    Some((name.clone(), Tunnel { name, zone, remote, bridges, bfd: None }))
 }

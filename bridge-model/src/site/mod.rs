@@ -1,7 +1,7 @@
 //! The site file: YAML or JSON text to a topology and back.
 //!
 //! Reading goes in three steps, so that all errors come at once: text to a tree of values with their
-//! places (`node`), tree to objects (`document`, `object`, `values`), objects to a topology that
+//! places (`node`), tree to objects (`document`, `overlay`, `object`, `values`), objects to a topology that
 //! keeps the limits ([`Topology::check`]), whose errors are shown where the objects stand.
 
 mod document;
@@ -9,6 +9,7 @@ mod emit;
 mod error;
 mod node;
 mod object;
+mod overlay;
 mod values;
 
 pub use emit::to_yaml;
@@ -33,5 +34,9 @@ pub fn parse_over(source_name: &str, text: &str, base: &Topology) -> Result<Topo
     if errors.is_empty() { Ok(topology) } else { Err(all(errors)) }
 }
 
+#[cfg(test)]
+mod overlay_limit_tests;
+#[cfg(test)]
+mod overlay_tests;
 #[cfg(test)]
 mod tests;

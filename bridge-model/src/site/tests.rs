@@ -6,7 +6,7 @@ use super::*;
 const WHOLE: &str = r#"
 hosts:
 - {name: gw-a, vtep: 192.0.2.1}
-- {name: gw-b, vtep: 2001:db8::2}
+- {name: gw-b, vtep: ["2001:db8::2", 192.0.2.2]}
 bridges:
 - {name: web, vni: 5001, ageing: 5m, macLimit: 1000, macLimitPolicy: drop, admin: down}
 - name: db

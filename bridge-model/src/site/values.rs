@@ -7,9 +7,7 @@ use std::str::FromStr;
 use super::error::SiteError;
 use super::node::{Node, Value};
 use crate::compile::{OverLimit, StormLimits, StormRate};
-use crate::topology::{
-    AdminState, Ageing, RedundancyMode, ReservedPolicy, StormControl, TunnelKind, VlanSet,
-};
+use crate::topology::{AdminState, Ageing, RedundancyMode, ReservedPolicy, StormControl, VlanSet};
 use crate::types::{IndividualMac, MacAddr, Name, Tpid, VlanId, Vni};
 
 use super::object::Object;
@@ -31,7 +29,7 @@ pub(super) fn refuse<T>(
     None
 }
 
-fn scalar<'n>(errors: &mut Errors, node: &'n Node, expected: &str) -> Option<&'n str> {
+pub(super) fn scalar<'n>(errors: &mut Errors, node: &'n Node, expected: &str) -> Option<&'n str> {
     match &node.value {
         Value::Scalar(text) => Some(text),
         other => {
@@ -54,7 +52,7 @@ fn parsed<T: FromStr<Err: fmt::Display>>(
     }
 }
 
-fn word<T: Copy>(errors: &mut Errors, node: &Node, words: &[(&str, T)]) -> Option<T> {
+pub(super) fn word<T: Copy>(errors: &mut Errors, node: &Node, words: &[(&str, T)]) -> Option<T> {
     let all: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
     let expected = all.join(" or ");
     let text = scalar(errors, node, &expected)?;
@@ -64,7 +62,7 @@ fn word<T: Copy>(errors: &mut Errors, node: &Node, words: &[(&str, T)]) -> Optio
     refuse(errors, node, format!("{text:?} is not {expected}"), &format!("write {expected}"))
 }
 
-fn number(errors: &mut Errors, node: &Node, expected: &str) -> Option<u64> {
+pub(super) fn number(errors: &mut Errors, node: &Node, expected: &str) -> Option<u64> {
     let text = scalar(errors, node, expected)?;
     let read = match text.strip_prefix("0x") {
         Some(digits) => u64::from_str_radix(digits, 16),
@@ -159,22 +157,11 @@ pub(super) fn policy(errors: &mut Errors, node: &Node) -> Option<ReservedPolicy>
     word(errors, node, &policies.map(|policy| (policy.name(), policy)))
 }
 
-pub(super) fn tunnel_kind(errors: &mut Errors, node: &Node) -> Option<TunnelKind> {
-    let kinds = [TunnelKind::Vxlan, TunnelKind::Gre];
-    word(errors, node, &kinds.map(|kind| (kind.name(), kind)))
-}
-
 /// A duration with its unit: `300s`, `5m`, `2h`, `1d`.
 pub(super) fn ageing(errors: &mut Errors, node: &Node) -> Option<Ageing> {
     let expected = "a duration such as 300s or 5m";
     let text = scalar(errors, node, expected)?;
-    let seconds = [("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)].into_iter().find_map(
-        |(unit, seconds): (&str, u64)| {
-            let digits = text.strip_suffix(unit)?;
-            let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
-            is_number.then(|| digits.parse::<u64>().ok()?.checked_mul(seconds)).flatten()
-        },
-    );
+    let seconds = duration(text, &[("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)]);
     let help = "write whole seconds, minutes, hours or days with their unit: 300s, 5m, 2h, 1d";
     let Some(seconds) = seconds else {
         return refuse(errors, node, format!("{text:?} is not {expected}"), help);
@@ -183,6 +170,15 @@ pub(super) fn ageing(errors: &mut Errors, node: &Node) -> Option<Ageing> {
         Ok(ageing) => Some(ageing),
         Err(error) => refuse(errors, node, error, "choose 10s to 86400s; the default is 300s"),
     }
+}
+
+/// A whole number with one of `units`, each with what it stands for.
+pub(super) fn duration(text: &str, units: &[(&str, u64)]) -> Option<u64> {
+    units.iter().find_map(|(unit, factor)| {
+        let digits = text.strip_suffix(unit)?;
+        let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+        is_number.then(|| digits.parse::<u64>().ok()?.checked_mul(*factor)).flatten()
+    })
 }
 
 /// A list whose items are read one by one.

@@ -10,9 +10,10 @@ use super::{
 use crate::types::Name;
 use crate::wire::reserved::is_policy_address;
 
-type Errors = Vec<TopologyError>;
+pub(super) type Errors = Vec<TopologyError>;
 
-fn the(kind: Kind, id: impl fmt::Display) -> ObjectRef {
+/// The object `id` of `kind`.
+pub(super) fn the(kind: Kind, id: impl fmt::Display) -> ObjectRef {
     ObjectRef::new(kind, id)
 }
 
@@ -20,7 +21,8 @@ impl Topology {
     /// Whether every limit is kept; otherwise all errors, in the order of the site file.
     pub fn check(&self) -> Result<(), Vec<TopologyError>> {
         let mut errors = Errors::new();
-        self.check_hosts(&mut errors);
+        self.check_addresses(&mut errors);
+        self.check_underlay(&mut errors);
         self.check_bridges(&mut errors);
         self.check_gateway_bridges(&mut errors);
         self.check_references(&mut errors);
@@ -81,8 +83,13 @@ impl Topology {
         for (key, entry) in &self.static_macs {
             let from = || the(Kind::StaticMac, key);
             add(from(), "bridge", Kind::Bridge, &key.bridge);
-            let is_trunk = self.trunks.contains_key(&entry.port);
-            let kind = if is_trunk { Kind::Trunk } else { Kind::AccessPort };
+            let kind = if self.trunks.contains_key(&entry.port) {
+                Kind::Trunk
+            } else if self.tunnels.contains_key(&entry.port) {
+                Kind::Tunnel
+            } else {
+                Kind::AccessPort
+            };
             add(from(), "port", kind, &entry.port);
         }
         for zone in self.tunnel_zones.values() {
@@ -120,30 +127,6 @@ impl Topology {
         for (object, field, target) in self.references() {
             if !self.contains(&target) {
                 errors.push(TopologyError::Missing { object, field, target });
-            }
-        }
-    }
-
-    fn check_hosts(&self, errors: &mut Errors) {
-        let mut holders = BTreeMap::new();
-        let hosts = self.hosts.values().flat_map(|host| {
-            host.vtep.addresses().map(|vtep| (the(Kind::Host, &host.name), "vtep", vtep))
-        });
-        let remotes = self
-            .tunnels
-            .values()
-            .map(|tunnel| (the(Kind::Tunnel, &tunnel.name), "remote", tunnel.remote));
-        for (object, field, address) in hosts {
-            if let Some(other) = holders.get(&address).cloned() {
-                errors.push(TopologyError::VtepTaken { object, field, address, other });
-            } else {
-                holders.insert(address, object);
-            }
-        }
-        // A foreign endpoint may be reached by several tunnels, but is never one of our hosts.
-        for (object, field, address) in remotes {
-            if let Some(other) = holders.get(&address).cloned() {
-                errors.push(TopologyError::VtepTaken { object, field, address, other });
             }
         }
     }
@@ -298,12 +281,19 @@ impl Topology {
         }
     }
 
+    /// Ports share one space of names; tunnels and hosts share that of peers.
     fn check_port_names(&self, errors: &mut Errors) {
-        for name in self.access_ports.keys().filter(|name| self.trunks.contains_key(*name)) {
-            errors.push(TopologyError::PortNameTaken {
-                object: the(Kind::AccessPort, name),
-                other: the(Kind::Trunk, name),
-            });
+        let mut check = |kind: Kind, name: &Name, others: &[Kind]| {
+            let taken = others.iter().map(|other| the(*other, name));
+            if let Some(other) = taken.into_iter().find(|other| self.contains(other)) {
+                errors.push(TopologyError::PortNameTaken { object: the(kind, name), other });
+            }
+        };
+        for name in self.access_ports.keys() {
+            check(Kind::AccessPort, name, &[Kind::Trunk]);
+        }
+        for name in self.tunnels.keys() {
+            check(Kind::Tunnel, name, &[Kind::Host, Kind::Trunk, Kind::AccessPort]);
         }
     }
 
@@ -333,6 +323,16 @@ impl Topology {
                 None => None,
             };
         }
+        if let Some(tunnel) = self.tunnels.get(&entry.port) {
+            let port = the(Kind::Tunnel, &tunnel.name);
+            return match entry.vid {
+                _ if !tunnel.bridges.contains(&bridge.name) => {
+                    Some(TopologyError::StaticElsewhere { object, port })
+                }
+                Some((vid, _)) => Some(TopologyError::StaticWrongVid { object, port, vid }),
+                None => None,
+            };
+        }
         let trunk = self.trunks.get(&entry.port)?;
         let port = the(Kind::Trunk, &trunk.name);
         let mut links = self.links_of(&trunk.gateway_bridge);
@@ -348,29 +348,6 @@ impl Topology {
             None
         } else {
             Some(TopologyError::StaticWrongVid { object, port, vid })
-        }
-    }
-
-    fn check_tunnels(&self, errors: &mut Errors) {
-        for zone in self.tunnel_zones.values() {
-            for name in &zone.hosts {
-                if self.hosts.get(name).is_some_and(|host| host.vtep.is_empty()) {
-                    errors.push(TopologyError::HostWithoutVtep {
-                        object: the(Kind::TunnelZone, &zone.name),
-                        host: the(Kind::Host, name),
-                    });
-                }
-            }
-        }
-        for tunnel in self.tunnels.values() {
-            for name in &tunnel.bridges {
-                if self.bridges.get(name).is_some_and(|bridge| bridge.vni.is_none()) {
-                    errors.push(TopologyError::BridgeWithoutVni {
-                        object: the(Kind::Tunnel, &tunnel.name),
-                        bridge: the(Kind::Bridge, name),
-                    });
-                }
-            }
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use super::{Binding, Kind, ObjectRef};
+use super::{Binding, Kind, ObjectRef, OverlayError, Spot};
 use crate::types::{MacAddr, VlanId, Vni};
 
 /// A limit of forwarding rules section 1 that a topology breaks.
@@ -19,12 +19,13 @@ pub enum TopologyError {
         /// To what.
         target: ObjectRef,
     },
-    /// A trunk and an access port share a name, although ports are named in one space.
+    /// A trunk, an access port, a tunnel share a name, although ports are named in one space; or a
+    /// tunnel and a host, which are peers alike.
     #[error("{object}: the name is taken by {other}")]
     PortNameTaken {
-        /// The access port.
+        /// The access port or tunnel.
         object: ObjectRef,
-        /// The trunk.
+        /// The port or host that has the name.
         other: ObjectRef,
     },
     /// Two bridges share a VNI.
@@ -170,7 +171,7 @@ pub enum TopologyError {
     StaticWrongVid {
         /// The static MAC.
         object: ObjectRef,
-        /// The trunk or access port.
+        /// The trunk, access port or tunnel.
         port: ObjectRef,
         /// The VID.
         vid: VlanId,
@@ -199,6 +200,9 @@ pub enum TopologyError {
         /// The bridge.
         bridge: ObjectRef,
     },
+    /// A limit of the overlay.
+    #[error(transparent)]
+    Overlay(#[from] OverlayError),
 }
 
 impl TopologyError {
@@ -226,6 +230,7 @@ impl TopologyError {
             | Self::NoPayloadVid { object }
             | Self::HostWithoutVtep { object, .. }
             | Self::BridgeWithoutVni { object, .. } => object,
+            Self::Overlay(error) => error.object(),
         }
     }
 
@@ -253,6 +258,7 @@ impl TopologyError {
             | Self::PassNeedsMode { .. }
             | Self::NoPolicyAddress { .. }
             | Self::NoPayloadVid { .. } => None,
+            Self::Overlay(error) => error.other(),
         }
     }
 
@@ -276,6 +282,18 @@ impl TopologyError {
             Self::NoPayloadVid { .. } => "payloadVid",
             Self::HostWithoutVtep { .. } => "hosts",
             Self::BridgeWithoutVni { .. } => "bridges",
+            Self::Overlay(error) => error.spot().field,
+        }
+    }
+
+    /// Of a key that holds a list of mappings: which of them, from 0, and its key at fault.
+    pub fn item(&self) -> Option<(usize, &'static str)> {
+        match self {
+            Self::Overlay(error) => {
+                let Spot { item, .. } = error.spot();
+                item
+            }
+            _ => None,
         }
     }
 
@@ -303,6 +321,7 @@ impl TopologyError {
             Self::NoPayloadVid { .. } => "no_payload_vid",
             Self::HostWithoutVtep { .. } => "host_without_vtep",
             Self::BridgeWithoutVni { .. } => "bridge_without_vni",
+            Self::Overlay(error) => error.code(),
         }
     }
 
@@ -312,9 +331,12 @@ impl TopologyError {
             Self::Missing { object, target, .. } => {
                 format!("add {target}, or remove {object} as well")
             }
-            Self::PortNameTaken { .. } => "rename one of the two: trunks and access ports are \
-                named in one space, so that a name says which port is meant"
-                .to_owned(),
+            Self::PortNameTaken { .. } => {
+                "rename one of the two: trunks, access ports and tunnels \
+                are named in one space, and so are tunnels and hosts, so that a name says which \
+                port is meant"
+                    .to_owned()
+            }
             Self::VniTaken { object, .. } => format!("give {object} another vni"),
             Self::VtepTaken { object, .. } => format!("give {object} another address"),
             Self::VlanTaken { other, .. } => format!(
@@ -351,7 +373,8 @@ impl TopologyError {
                 .to_owned(),
             Self::StaticElsewhere { object, .. } => {
                 format!(
-                    "name an access port of the bridge of {object}, or a trunk that leads to it"
+                    "name an access port of the bridge of {object}, or a trunk or tunnel that \
+                     leads to it"
                 )
             }
             Self::StaticNeedsVid { .. } => "set `vid`".to_owned(),
@@ -363,6 +386,7 @@ impl TopologyError {
             }
             Self::HostWithoutVtep { host, .. } => format!("set `vtep` on {host}"),
             Self::BridgeWithoutVni { bridge, .. } => format!("set `vni` on {bridge}"),
+            Self::Overlay(error) => error.help(),
         }
     }
 }

@@ -7,7 +7,9 @@ use super::objects::{
     AccessPort, Attachment, Binding, Bridge, GatewayBridge, Lag, ReservedPolicy, StaticMac,
     StormControl, TrunkPort, VlanLink,
 };
-use super::overlay::{Host, Tunnel, TunnelZone};
+use super::overlay::{
+    BfdTimers, Host, IpFamily, Route, Tunnel, TunnelDscp, TunnelZone, UdpChecksum, UnderlayLink,
+};
 use super::{Ageing, Kind, ObjectRef, RedundancyMode, Topology, VlanSet};
 use crate::compile::{MacLimit, OverLimit, StormLimits};
 use crate::types::{Tpid, VlanId};
@@ -50,7 +52,8 @@ fn is_plain(text: &str) -> bool {
     let taken = ["true", "false", "null", "yes", "no", "on", "off", "y", "n", "nan", "inf"];
     let is_word = starts && rest && !taken.iter().any(|word| text.eq_ignore_ascii_case(word));
     let is_duration = text
-        .strip_suffix('s')
+        .strip_suffix("ms")
+        .or_else(|| text.strip_suffix('s'))
         .is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()));
     is_word || is_duration
 }
@@ -183,13 +186,44 @@ fn vid_list(set: &VlanSet) -> Value {
     Value::List(set.ranges().into_iter().map(range).collect())
 }
 
+/// One value as itself, several as a list.
+fn one_or_more<T: fmt::Display>(values: impl Iterator<Item = T>) -> Value {
+    let mut values: Vec<Value> = values.map(Value::text).collect();
+    match values.len() {
+        0 => Value::Absent,
+        1 => values.remove(0),
+        _ => Value::List(values),
+    }
+}
+
+fn underlay_link(link: &UnderlayLink) -> Value {
+    let addresses = link.addresses.iter().map(Value::text).collect();
+    let entries = [
+        ("interface", Value::text(&link.interface)),
+        ("vlan", optional_vid(link.vlan)),
+        ("addresses", Value::List(addresses)),
+        ("kernel", Value::optional(link.kernel.as_ref())),
+    ];
+    Value::Map(entries.into_iter().filter(|(_, value)| *value != Value::Absent).collect())
+}
+
+fn route(route: &Route) -> Value {
+    let via = Value::List(route.via.iter().map(Value::text).collect());
+    Value::Map(vec![("to", Value::text(route.to)), ("via", via)])
+}
+
 fn host(host: &Host) -> Fields {
+    let underlay = Value::List(host.underlay.iter().map(underlay_link).collect());
+    let routes = Value::List(host.routes.iter().map(route).collect());
     Fields::default()
         .identity("name", Value::text(&host.name))
-        .plain("vtep", Value::optional(host.vtep.addresses().next()))
+        .plain("vtep", one_or_more(host.vtep.addresses()))
+        .or_default("underlay", underlay, host.underlay.is_empty())
+        .or_default("routes", routes, host.routes.is_empty())
 }
 
 fn bridge(bridge: &Bridge) -> Fields {
+    let (suppresses, clamps) = (bridge.neighbor_suppression.is_on(), bridge.mss_clamp.is_on());
     Fields::default()
         .identity("name", Value::text(&bridge.name))
         .plain("vni", bridge.vni.map_or(Value::Absent, |vni| Value::Number(vni.get().into())))
@@ -200,6 +234,8 @@ fn bridge(bridge: &Bridge) -> Fields {
         )
         .mac_limit(bridge.mac_limit)
         .or_default("transparent", Value::Bool(bridge.transparent), !bridge.transparent)
+        .or_default("neighborSuppression", Value::Bool(suppresses), !suppresses)
+        .or_default("mssClamp", Value::Bool(clamps), !clamps)
         .admin(bridge.admin)
 }
 
@@ -282,11 +318,38 @@ fn names(names: &[crate::types::Name]) -> Value {
     Value::List(names.iter().map(Value::text).collect())
 }
 
+fn dscp(dscp: TunnelDscp) -> Value {
+    match dscp {
+        TunnelDscp::Fixed(dscp) => Value::Number(dscp.into()),
+        TunnelDscp::Copy => Value::text("copy"),
+    }
+}
+
+fn bfd(bfd: Option<BfdTimers>) -> Value {
+    let Some(bfd) = bfd else { return Value::text("off") };
+    let interval = match bfd.interval.subsec_millis() {
+        0 => format!("{}s", bfd.interval.as_secs()),
+        _ => format!("{}ms", bfd.interval.as_millis()),
+    };
+    let multiplier = Value::Number(bfd.multiplier.into());
+    Value::Map(vec![("interval", Value::Text(interval)), ("multiplier", multiplier)])
+}
+
 fn tunnel_zone(zone: &TunnelZone) -> Fields {
+    let checksum = zone.udp_checksum;
     Fields::default()
         .identity("name", Value::text(&zone.name))
         .plain("kind", Value::text(zone.kind.name()))
         .or_default("hosts", names(&zone.hosts), zone.hosts.is_empty())
+        .plain("ipVersion", Value::optional(zone.family.map(IpFamily::name)))
+        .or_default("udpChecksum", Value::text(checksum.name()), checksum == UdpChecksum::default())
+        .or_default(
+            "udpPort",
+            Value::Number(zone.udp_port.into()),
+            zone.udp_port == TunnelZone::VXLAN_PORT,
+        )
+        .or_default("dscp", dscp(zone.dscp), zone.dscp == TunnelDscp::default())
+        .or_default("bfd", bfd(zone.bfd), zone.bfd == Some(BfdTimers::default()))
 }
 
 fn tunnel(tunnel: &Tunnel) -> Fields {
@@ -295,6 +358,7 @@ fn tunnel(tunnel: &Tunnel) -> Fields {
         .plain("zone", Value::text(&tunnel.zone))
         .plain("remote", Value::text(tunnel.remote))
         .or_default("bridges", names(&tunnel.bridges), tunnel.bridges.is_empty())
+        .or_default("bfd", bfd(tunnel.bfd), tunnel.bfd.is_none())
 }
 
 impl Topology {

@@ -3,11 +3,15 @@
 
 mod change;
 mod check;
+mod check_addresses;
+mod check_tunnels;
+mod check_underlay;
 mod error;
 mod fields;
 mod object_ref;
 mod objects;
 mod overlay;
+mod overlay_error;
 mod vlan_set;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,8 +27,9 @@ pub use objects::{
 };
 pub use overlay::{
     BfdTimers, Host, IpFamily, MssClamp, NeighborSuppression, Route, Tunnel, TunnelDscp,
-    TunnelKind, TunnelZone, UdpChecksum, UnderlayLink, Vtep,
+    TunnelKind, TunnelZone, UdpChecksum, UnderlayLink, Vtep, unfit_for_host, unfit_for_link,
 };
+pub use overlay_error::{OverlayError, Spot};
 pub use vlan_set::VlanSet;
 
 use crate::types::{Name, VlanId};

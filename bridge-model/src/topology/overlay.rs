@@ -99,6 +99,54 @@ pub struct UnderlayLink {
     pub kernel: Option<Name>,
 }
 
+impl UnderlayLink {
+    /// The interface, and behind a colon the VLAN: how the link is named to people.
+    pub fn label(&self) -> String {
+        self.vlan
+            .map_or_else(|| self.interface.to_string(), |vlan| format!("{}:{vlan}", self.interface))
+    }
+}
+
+/// Why an address cannot be that of one machine on the underlay, or `None` if it can.
+///
+/// An IPv6 link-local address is refused too: it says nothing without its link, and is not unique.
+pub fn unfit_for_host(address: &IpAddr) -> Option<&'static str> {
+    let (is_unspecified, is_broadcast, is_local, is_mapped) = match address {
+        IpAddr::V4(v4) => (v4.octets()[0] == 0, v4.is_broadcast(), false, false),
+        IpAddr::V6(v6) => {
+            let mapped = v6.to_ipv4_mapped().is_some();
+            (v6.is_unspecified(), false, v6.is_unicast_link_local(), mapped)
+        }
+    };
+    if address.is_multicast() {
+        Some("it is a multicast address")
+    } else if address.is_loopback() {
+        Some("it is a loopback address, which never leaves a host")
+    } else if is_unspecified {
+        Some("it stands for no host")
+    } else if is_broadcast {
+        Some("it is the broadcast address")
+    } else if is_local {
+        Some("it is a link-local address, which says nothing without its link")
+    } else if is_mapped {
+        Some("it is an IPv4 address in IPv6 notation")
+    } else {
+        None
+    }
+}
+
+/// Why an address with its prefix cannot be that of one machine on a link, or `None` if it can.
+pub fn unfit_for_link(address: &IpNet) -> Option<&'static str> {
+    let host_bits = address.max_prefix_len() - address.prefix_len();
+    // RFC 3021 and RFC 6164: a prefix with one host bit has neither.
+    let is_network = host_bits > 1 && address.addr() == address.network();
+    let is_broadcast =
+        host_bits > 1 && address.addr().is_ipv4() && address.addr() == address.broadcast();
+    unfit_for_host(&address.addr())
+        .or_else(|| is_network.then_some("it is the address of the prefix itself"))
+        .or_else(|| is_broadcast.then_some("it is the broadcast address of its prefix"))
+}
+
 /// A way to addresses that are not on a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
@@ -165,6 +213,19 @@ pub enum TunnelDscp {
     Copy,
 }
 
+impl TunnelDscp {
+    /// The largest DSCP (RFC 2474).
+    pub const MAX: u8 = 63;
+
+    /// Whether a fixed one is a DSCP.
+    pub const fn is_in_range(self) -> bool {
+        match self {
+            Self::Fixed(dscp) => dscp <= Self::MAX,
+            Self::Copy => true,
+        }
+    }
+}
+
 impl Default for TunnelDscp {
     fn default() -> Self {
         Self::Fixed(0)
@@ -185,6 +246,14 @@ impl BfdTimers {
     pub const MIN_INTERVAL: Duration = Duration::from_millis(10);
     /// The longest interval.
     pub const MAX_INTERVAL: Duration = Duration::from_secs(60);
+
+    /// Whether interval and multiplier are what their fields allow.
+    pub fn is_in_range(&self) -> bool {
+        let is_whole = self.interval.subsec_nanos().is_multiple_of(1_000_000);
+        (Self::MIN_INTERVAL..=Self::MAX_INTERVAL).contains(&self.interval)
+            && is_whole
+            && self.multiplier > 0
+    }
 }
 
 impl Default for BfdTimers {
@@ -217,6 +286,14 @@ pub struct TunnelZone {
 impl TunnelZone {
     /// The UDP port of VXLAN (RFC 7348 section 5).
     pub const VXLAN_PORT: u16 = 4789;
+
+    /// The UDP ports of BFD (RFC 5881, RFC 5883), at which VXLAN cannot be expected.
+    pub const BFD_PORTS: [u16; 2] = [3784, 4784];
+
+    /// Whether VXLAN can use a UDP port.
+    pub fn is_vxlan_port(port: u16) -> bool {
+        port != 0 && !Self::BFD_PORTS.contains(&port)
+    }
 
     /// A zone without hosts and with every property at its default.
     pub fn new(name: Name, kind: TunnelKind) -> Self {
