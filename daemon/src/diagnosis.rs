@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bridge_model::compile::Note;
 use bridge_model::reason::{DropReason, Severity};
+use bridge_model::types::Name;
 use bridge_model::wire;
 use fwd::counters::{Owner, PortSlot};
 
@@ -218,7 +219,7 @@ fn bpdus_on_access(site: &SiteView, observed: &Observed, now: Duration, list: &m
     }
 }
 
-/// How a counter's owner is named: `trunks/t0`, `interfaces/eth1`.
+/// How a counter's owner is named: `trunks/t0`, `interfaces/eth1`, `@gw-b`, `%up0`.
 pub fn owner_text(site: &SiteView, owner: &Owner) -> String {
     match owner {
         Owner::Unattributed => HOST.to_owned(),
@@ -227,8 +228,14 @@ pub fn owner_text(site: &SiteView, owner: &Owner) -> String {
             .ports
             .iter()
             .find(|port| port.name == *name)
-            .map_or_else(|| format!("ports/{name}"), |port| port.object().to_string()),
+            .map_or_else(|| other_text(name), |port| port.object().to_string()),
     }
+}
+
+/// A port that is bound to no interface here: `@gw-b` and `%up0` stand for themselves, others are
+/// gone.
+fn other_text(name: &Name) -> String {
+    if name.as_str().starts_with(['@', '%']) { name.to_string() } else { format!("ports/{name}") }
 }
 
 fn overload(observed: &Observed, list: &mut Vec<Condition>) {

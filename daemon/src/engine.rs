@@ -7,6 +7,7 @@
 //!   control thread: changes, links, punts, samples     learning thread: the MAC table
 //! ```
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -40,6 +41,7 @@ use crate::interface::Interface;
 use crate::learn::{self, LearnThread};
 use crate::node;
 use crate::ports;
+use crate::protocol::{self, Facts};
 use crate::shared::{FileState, HostFacts, Learning, Shared, SiteView};
 use crate::store::{Fingerprint, ReadError, SiteStore};
 use crate::workers::{WorkerFacts, WorkerView};
@@ -48,6 +50,8 @@ use crate::workers::{WorkerFacts, WorkerView};
 const LEARN_RING: usize = 4096;
 /// Control frames of one worker that can wait.
 const PUNT_RING: usize = 256;
+/// Frames of underlay protocols of one worker that can wait: each takes 9.6 KiB once it was used.
+const PROTOCOL_RING: usize = 512;
 /// Samples of one worker that can wait.
 const SAMPLE_RING: usize = 256;
 /// The MAC table begins with 2^17 buckets: some 800,000 stations in 8 MiB.
@@ -229,18 +233,28 @@ fn view(host: &Name, interfaces: &[Interface], monitor: &mut LinkMonitor) -> Hos
         let state = interface.look();
         monitor.note(InterfaceId(at), state);
         let link = if state == LinkState::Up { Link::Up } else { Link::Down };
-        InterfaceView { name: interface.name.clone(), mtu: interface.mtu, mac: interface.mac, link }
+        let (name, mtu, mac) = (interface.name.clone(), interface.mtu, interface.mac());
+        InterfaceView { name, mtu, mac, link }
     };
     HostView::new(host.clone(), (0_u16..).zip(interfaces).map(look).collect())
 }
 
-/// A secret for the MAC table, so that nobody can choose addresses that collide.
-fn seed() -> Result<Seed, Ending> {
-    let mut octets = [0; 64];
+fn random<const N: usize>() -> Result<[u8; N], Ending> {
+    let mut octets = [0; N];
     std::fs::File::open("/dev/urandom")
         .and_then(|mut file| std::io::Read::read_exact(&mut file, &mut octets))
         .map_err(|why| error(&format!("cannot read /dev/urandom: {why}")))?;
-    Ok(Seed::from_bytes(octets))
+    Ok(octets)
+}
+
+/// A secret for the MAC table, so that nobody can choose addresses that collide.
+fn seed() -> Result<Seed, Ending> {
+    random().map(Seed::from_bytes)
+}
+
+/// Another one for the protocols, so that their peers notice a restart.
+fn discriminator_seed() -> Result<u64, Ending> {
+    random().map(u64::from_ne_bytes)
 }
 
 fn assemble(
@@ -284,6 +298,8 @@ fn assemble(
         spawned.worker((&running, at), ends, &interfaces, &mut learner)?;
     }
 
+    let facts_of_underlay = Facts::new(&compiled.tables, &slots, BTreeSet::new());
+    let live = Arc::clone(learner.live());
     let topology = Arc::new(loaded.topology);
     let absent_at = |id: InterfaceId| {
         interfaces.get(id.index()).is_none_or(|interface| !interface.is_present())
@@ -314,6 +330,17 @@ fn assemble(
     }
 
     let learn = learn::spawn(Arc::clone(&shared)).map_err(|why| error(&why))?;
+    let protocol = protocol::spawn(protocol::Parts {
+        clock,
+        seed: discriminator_seed()?,
+        links,
+        live,
+        rings: spawned.protocols,
+        originators: spawned.originators,
+        facts: facts_of_underlay,
+        board: Arc::clone(&shared.protocols),
+    })
+    .map_err(|why| error(&why))?;
     let (control, thread) = control::spawn(Parts {
         shared: Arc::clone(&shared),
         dpdk_log: DpdkLog::new(running.eal.clone()),
@@ -328,6 +355,7 @@ fn assemble(
         ticks_per_second,
         workers: spawned.handles,
         monitor,
+        protocol,
     })
     .map_err(|why| error(&why))?;
     let socket = node.control_socket.clone();
@@ -350,6 +378,8 @@ struct Spawned {
     views: Vec<WorkerView>,
     punts: Vec<rtrb::Consumer<fwd::PuntFrame>>,
     samples: Vec<rtrb::Consumer<fwd::DropSample>>,
+    protocols: Vec<rtrb::Consumer<fwd::ProtocolFrame>>,
+    originators: Vec<fwd_worker::Originator>,
 }
 
 impl Spawned {
@@ -366,7 +396,7 @@ impl Spawned {
         let (writer, read) = counters(layout);
         let (learn, learned) = RingBuffer::new(LEARN_RING);
         let (punt, punted) = RingBuffer::new(PUNT_RING);
-        let (protocol, _protocols) = RingBuffer::new(PUNT_RING);
+        let (protocol, spoken) = RingBuffer::new(PROTOCOL_RING);
         let (samples, sampled) = RingBuffer::new(SAMPLE_RING);
         let polled = share
             .receives()
@@ -400,8 +430,10 @@ impl Spawned {
                 ticks_per_second,
             },
         };
-        let handle = fwd_worker::spawn(&running.eal, plan).map_err(|why| error(&why))?;
+        let mut handle = fwd_worker::spawn(&running.eal, plan).map_err(|why| error(&why))?;
         learner.add_ring(learned);
+        self.originators.extend(handle.take_originator());
+        self.protocols.push(spoken);
         self.handles.push(handle);
         self.views.push(WorkerView::new(facts, read));
         self.punts.push(punted);

@@ -1,10 +1,13 @@
 //! The devices of this host as control threads see them.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bridge_model::types::{MacAddr, Name};
 use pmd_config::bring_up::RunningDevice;
-use rte_rs::{Device, ExtendedStatistic, LinkState, Statistics};
+use rte_rs::{Device, DeviceError, ExtendedStatistic, LinkState, Statistics};
+
+/// The kind of an interface that the kernel sees as one of its own.
+const TAP: &str = "tap";
 
 /// An interface of the node file.
 #[derive(Debug)]
@@ -18,7 +21,7 @@ pub struct Interface {
     /// The DPDK driver; empty if the device is absent.
     pub driver: String,
     /// Its address.
-    pub mac: MacAddr,
+    mac: AtomicU64,
     hardware: Hardware,
     up: AtomicBool,
     gone: AtomicBool,
@@ -49,7 +52,7 @@ impl Interface {
         let info = device.info();
         Self {
             driver: info.driver,
-            mac: MacAddr::new(info.mac),
+            mac: AtomicU64::new(MacAddr::new(info.mac).to_u64()),
             ..Self::new(name, kind, mtu, Hardware::Started(device))
         }
     }
@@ -65,7 +68,7 @@ impl Interface {
             kind,
             mtu,
             driver: String::new(),
-            mac: MacAddr::ZERO,
+            mac: AtomicU64::new(0),
             hardware,
             up: AtomicBool::new(false),
             gone: AtomicBool::new(false),
@@ -82,6 +85,23 @@ impl Interface {
         self.gone.store(state == LinkState::Removed, Ordering::Relaxed);
         self.up.store(state == LinkState::Up, Ordering::Relaxed);
         state
+    }
+
+    /// Its address; all zero if the device is absent.
+    pub fn mac(&self) -> MacAddr {
+        MacAddr::from_u64(self.mac.load(Ordering::Relaxed))
+    }
+
+    /// Gives a tap the address of the underlay link that it shares with the kernel. False if it is no
+    /// tap: then the far end is not ours to set.
+    ///
+    /// # Errors
+    /// The driver or the kernel refuses.
+    pub fn share_mac(&self, mac: MacAddr) -> Result<bool, DeviceError> {
+        let Some(device) = self.device().filter(|_| self.kind == TAP) else { return Ok(false) };
+        device.set_mac(mac.octets())?;
+        self.mac.store(mac.to_u64(), Ordering::Relaxed);
+        Ok(true)
     }
 
     /// The link was up when it was last looked at.

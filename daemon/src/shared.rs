@@ -19,6 +19,7 @@ use crate::condition::Since;
 use crate::interface::Interface;
 use crate::neighbors::Neighbors;
 use crate::ports::PortView;
+use crate::protocol::Board;
 use crate::samples::Samples;
 use crate::window::Window;
 use crate::workers::WorkerView;
@@ -133,6 +134,8 @@ pub struct Shared {
     pub workers: Vec<WorkerView>,
     /// The interfaces, by `InterfaceId`.
     pub interfaces: Vec<Interface>,
+    /// What the protocol thread shows.
+    pub protocols: Arc<Board>,
 }
 
 impl Shared {
@@ -146,7 +149,8 @@ impl Shared {
     ) -> Self {
         let observed = Mutex::new(Observed::default());
         let (site, learning) = (RwLock::new(site), Mutex::new(learning));
-        Self { clock, host, site, observed, learning, workers, interfaces }
+        let protocols = Arc::default();
+        Self { clock, host, site, observed, learning, workers, interfaces, protocols }
     }
 
     /// The site in force.

@@ -28,9 +28,21 @@ pub fn optional_name(path: &str, text: &str) -> Result<Option<Name>, BadField> {
     if text.is_empty() { Ok(None) } else { name(path, text).map(Some) }
 }
 
-/// The name of a port, also when it is given as a resource name such as `trunks/t0`.
+/// The name of a port, also when it is given as a resource name such as `trunks/t0`. `@gw-b` is the
+/// port of the host or tunnel of that name.
 pub fn port_name(path: &str, text: &str) -> Result<Name, BadField> {
+    if let Some(peer) = text.strip_prefix('@') {
+        return name(path, peer).map(|peer| Name::of_peer(&peer));
+    }
     let last = text.strip_prefix("trunks/").or_else(|| text.strip_prefix("accessPorts/"));
+    name(path, last.unwrap_or(text))
+}
+
+/// The name of the far end of a tunnel: a host's or a tunnel's, as such, as a resource name such as
+/// `hosts/gw-b`, or as the name of its port.
+pub fn peer_name(path: &str, text: &str) -> Result<Name, BadField> {
+    let prefixes = ["@", "hosts/", "tunnels/"];
+    let last = prefixes.iter().find_map(|prefix| text.strip_prefix(prefix));
     name(path, last.unwrap_or(text))
 }
 
@@ -107,9 +119,20 @@ mod tests {
     }
 
     #[test]
+    fn a_peer_may_be_named_by_its_resource_name_or_its_port() {
+        for text in ["gw-b", "hosts/gw-b", "tunnels/gw-b", "@gw-b"] {
+            assert_eq!(peer_name("peer", text).unwrap().as_str(), "gw-b");
+        }
+        check(peer_name("peer", "trunks/t0"), "peer", "is not a name");
+    }
+
+    #[test]
     fn a_port_may_be_named_by_its_resource_name() {
         for text in ["t0", "trunks/t0", "accessPorts/t0"] {
             assert_eq!(port_name("port", text).unwrap().as_str(), "t0");
         }
+        assert_eq!(port_name("port", "@gw-b").unwrap().peer(), Some("gw-b"));
+        check(port_name("port", "@"), "port", "is not a name");
+        check(port_name("port", "@trunks/t0"), "port", "is not a name");
     }
 }

@@ -230,8 +230,10 @@ impl Control {
         let refused = learning.learner.install(&image, &compiled.static_macs, now);
         self.publisher.publish(&image);
         let (members, fids) = (self.numbering.retired(), self.numbering.retired_fids());
-        learning.learner.retire(members, fids);
+        learning.learner.retire(members.clone(), fids);
         drop(learning);
+        self.tell_protocols(&compiled.tables, &members);
+        self.forget_peers(&compiled.tables.underlay);
         for ((fid, _, mac), refusal) in refused {
             let bridge = self.numbering.domain_of(fid).map(|(domain, _)| domain.owner().clone());
             tracing::error!(?bridge, %mac, %refusal, "static MAC has no place in the table");

@@ -5,11 +5,12 @@
 //! workers run the new tables waits in a list.
 
 mod change;
+mod peers;
 mod punts;
 mod watch;
 
-use std::collections::BTreeMap;
 use std::collections::hash_map::DefaultHasher;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher as _};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
@@ -17,7 +18,7 @@ use std::time::Duration;
 
 use bridge_model::compile::{HostView, Numbering, Scope};
 use bridge_model::snoop::Snooper;
-use bridge_model::types::{Epoch, Revision};
+use bridge_model::types::{Epoch, Fid, MemberId, Revision};
 use fwd::counters::CounterSlots;
 use fwd::{DropSample, Publisher, PuntFrame};
 use fwd_worker::{LinkMonitor, Stopped, WorkerHandle};
@@ -29,6 +30,7 @@ pub use change::{Changed, Edit};
 
 use crate::dpdk_log::DpdkLog;
 use crate::failures;
+use crate::protocol::ProtocolHandle;
 use crate::requests::RequestMemory;
 use crate::shared::Shared;
 use crate::store::{Fingerprint, SiteStore, Stamp};
@@ -182,6 +184,8 @@ pub struct Parts {
     pub workers: Vec<WorkerHandle>,
     /// Tells the workers which links are up.
     pub monitor: LinkMonitor,
+    /// The thread that speaks the protocols of the underlay.
+    pub protocol: ProtocolHandle,
 }
 
 pub(crate) struct Control {
@@ -199,12 +203,15 @@ pub(crate) struct Control {
     ticks_per_second: u64,
     workers: Vec<WorkerHandle>,
     monitor: LinkMonitor,
+    protocol: ProtocolHandle,
     snooper: Snooper,
     requests: RequestMemory<Changed>,
     /// Of the images that a worker may run.
     revisions: BTreeMap<Epoch, Revision>,
     pending: Vec<Pending>,
     quiesced: bool,
+    /// Members that were retired when the newest image was published.
+    retired: BTreeSet<(Fid, MemberId)>,
     schedule: watch::Schedule,
 }
 
@@ -230,11 +237,13 @@ pub fn spawn(parts: Parts) -> std::io::Result<(ControlHandle, JoinHandle<Vec<Sto
         ticks_per_second: parts.ticks_per_second,
         workers: parts.workers,
         monitor: parts.monitor,
+        protocol: parts.protocol,
         snooper: Snooper::default(),
         requests: RequestMemory::default(),
         revisions: BTreeMap::from([(site.epoch, site.revision)]),
         pending: Vec::new(),
         quiesced: false,
+        retired: BTreeSet::new(),
         schedule: watch::Schedule::default(),
     };
     let thread = std::thread::Builder::new().name("sluice-control".to_owned());
@@ -257,6 +266,8 @@ impl Control {
         for pending in self.pending.drain(..) {
             (pending.done)(false, pending.since);
         }
+        // What the protocols send last goes out with the workers' last frames.
+        self.protocol.stop();
         // All are asked before the first is waited for: each sends what the others hand over.
         self.workers.iter().for_each(WorkerHandle::request_stop);
         self.workers.drain(..).filter_map(WorkerHandle::stop).collect()
@@ -348,6 +359,7 @@ impl Control {
         let now = self.shared.now();
         self.take_punts(now);
         self.take_samples(now);
+        self.follow_peers();
         self.follow_learner();
         self.follow_workers(now);
         self.watch(now);
@@ -374,7 +386,9 @@ impl Control {
         }
         if !self.quiesced && self.publisher.is_quiescent() {
             self.quiesced = true;
-            self.shared.learning.lock().learner.quiesced();
+            let mut learning = self.shared.learning.lock();
+            learning.learner.quiesced();
+            learning.learner.live().underlay().prune();
         }
         let oldest = applied.into_iter().min().unwrap_or(self.publisher.published());
         self.revisions.retain(|epoch, _| *epoch >= oldest);

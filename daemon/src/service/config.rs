@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bridge_model::site;
 use bridge_model::topology::{Kind, Prune, Topology};
+use bridge_model::types::Name;
 use proto::failure::Failure;
 use proto::v1::gateway_config_server::GatewayConfig;
 use proto::v1::{self, ErrorReason};
@@ -15,7 +16,8 @@ use super::status::condition;
 use super::{duration, page};
 use crate::control::{Changed, ControlHandle, Edit, Terms, digest};
 use crate::failures;
-use crate::shared::Shared;
+use crate::peers;
+use crate::shared::{Shared, SiteView};
 use crate::store::SITE_LIMIT;
 
 /// Reads and changes the site.
@@ -45,10 +47,17 @@ impl ConfigService {
                 revision: site.revision.0,
                 programmed,
                 conditions: of_it.map(|c| condition(c, &observed.since, now)).collect(),
+                effective_mtu: effective_mtu(&site, &resource.name),
             });
         }
         (resources, site.revision.0)
     }
+}
+
+/// The effective MTU of the bridge with this resource name; `None` of other objects.
+fn effective_mtu(site: &SiteView, name: &str) -> Option<u32> {
+    let bridge: Name = name.strip_prefix("bridges/")?.parse().ok()?;
+    peers::effective_mtu(&site.tables, &bridge).map(u32::from)
 }
 
 /// Reads a document. Without pruning it is laid over the site, so it may refer to what is there.

@@ -80,7 +80,11 @@ impl Filter {
 
 fn port_exists(site: &SiteView, port: &Name) -> Result<(), Failure> {
     let topology = &site.topology;
-    if topology.trunks.contains_key(port) || topology.access_ports.contains_key(port) {
+    let exists = match port.peer() {
+        Some(peer) => topology.tunnels.contains_key(peer) || topology.hosts.contains_key(peer),
+        None => topology.trunks.contains_key(port) || topology.access_ports.contains_key(port),
+    };
+    if exists {
         return Ok(());
     }
     Err(failures::not_found(&format!("port {port}")))

@@ -9,6 +9,7 @@ mod page;
 mod ports;
 mod state;
 mod status;
+mod tunnels;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

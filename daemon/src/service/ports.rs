@@ -2,14 +2,14 @@
 
 use bridge_model::topology::Kind;
 use bridge_model::types::{Name, VlanId};
-use fwd::counters::{Owner, PortSnapshot, Snapshot, VidSnapshot};
+use fwd::counters::{Owner, PortSlot, PortSnapshot, Snapshot, VidSnapshot};
 use proto::failure::Failure;
 use proto::{resource, v1};
 
 use crate::failures;
 use crate::interface::{Interface, Presence};
 use crate::ports::{PortState, PortView};
-use crate::shared::{Reading, Shared, SiteView};
+use crate::shared::{Observed, Reading, Shared, SiteView};
 
 /// `ListPorts`.
 pub(super) fn list(
@@ -32,12 +32,25 @@ pub(super) fn list(
     }
 }
 
-fn counters(counted: VidSnapshot) -> v1::Counters {
+pub(super) fn counters(counted: VidSnapshot) -> v1::Counters {
     v1::Counters {
         rx_packets: counted.rx.frames,
         rx_octets: counted.rx.octets,
         tx_packets: counted.tx.frames,
         tx_octets: counted.tx.octets,
+    }
+}
+
+/// Frames per second of one port.
+pub(super) fn rates(observed: &Observed, slot: Option<PortSlot>) -> v1::Rates {
+    let rate = |of: fn(&PortSnapshot) -> u64| {
+        let port = |reading: &Reading| slot.map_or(0, |slot| of(&reading.total.port(slot)));
+        observed.window.per_second(port)
+    };
+    v1::Rates {
+        received: rate(|port| port.rx.frames),
+        sent: rate(|port| port.tx.frames),
+        dropped: rate(PortSnapshot::dropped),
     }
 }
 
@@ -82,17 +95,7 @@ fn port(
     let slot = site.slots.find(&Owner::Port(view.name.clone()));
     let counted = slot.map_or_else(PortSnapshot::default, |slot| total.port(slot));
     let mac_entries = slot.map_or(0, |slot| shared.learning.lock().learner.learned_by_port(slot));
-    let observed = shared.observed.lock();
-    let rate = |of: fn(&PortSnapshot) -> u64| {
-        let port = |reading: &Reading| slot.map_or(0, |slot| of(&reading.total.port(slot)));
-        observed.window.per_second(port)
-    };
-    let rates = v1::Rates {
-        received: rate(|port| port.rx.frames),
-        sent: rate(|port| port.tx.frames),
-        dropped: rate(PortSnapshot::dropped),
-    };
-    drop(observed);
+    let rates = rates(&shared.observed.lock(), slot);
     v1::Port {
         name: view.object().to_string(),
         role: role.into(),
@@ -135,7 +138,7 @@ pub(super) fn interface(
         link_up: interface.is_up(),
         link_speed_mbps: 0,
         mtu: interface.mtu.into(),
-        mac: interface.mac.to_string(),
+        mac: interface.mac().to_string(),
         counters: Some(v1::DriverCounters {
             rx_packets: counted.received_frames,
             rx_octets: counted.received_octets,

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use bridge_model::topology::Topology;
+use bridge_model::types::Name;
 use proto::failure::Failure;
 use proto::v1::gateway_state_server::GatewayState;
 use proto::{field, resource, v1};
 use tonic::{Request, Response, Status};
 
-use super::{accounting, drops, macs, neighbors, ports, status};
+use super::{accounting, drops, macs, neighbors, ports, status, tunnels};
 use crate::control::{ControlHandle, Edit, Terms, digest};
 use crate::failures;
 use crate::shared::Shared;
@@ -36,6 +38,13 @@ impl StateService {
             .await
             .map_err(|error| Failure::new(v1::ErrorReason::Internal, error.to_string()).into())
     }
+}
+
+/// A static MAC may name a trunk, an access port, or a tunnel to a foreign endpoint.
+fn is_place(topology: &Topology, port: &Name) -> bool {
+    topology.trunks.contains_key(port)
+        || topology.access_ports.contains_key(port)
+        || topology.tunnels.contains_key(port)
 }
 
 #[tonic::async_trait]
@@ -104,7 +113,7 @@ impl GatewayState for StateService {
             return Err(failures::not_found(&format!("bridges/{}", entry.key.bridge)).into());
         }
         let port = &entry.port;
-        if !topology.trunks.contains_key(port) && !topology.access_ports.contains_key(port) {
+        if !is_place(&topology, port) {
             return Err(failures::not_found(&format!("port {port}")).into());
         }
         let mac = Some(v1::StaticMac::from(&entry));
@@ -179,5 +188,20 @@ impl GatewayState for StateService {
         _request: Request<v1::ListNeighborsRequest>,
     ) -> Result<Response<v1::ListNeighborsResponse>, Status> {
         Ok(Response::new(self.read(neighbors::neighbors).await?))
+    }
+
+    async fn list_tunnels(
+        &self,
+        request: Request<v1::ListTunnelsRequest>,
+    ) -> Result<Response<v1::ListTunnelsResponse>, Status> {
+        let request = request.into_inner();
+        Ok(Response::new(self.read(move |shared| tunnels::tunnels(shared, &request)).await??))
+    }
+
+    async fn list_underlay(
+        &self,
+        _request: Request<v1::ListUnderlayRequest>,
+    ) -> Result<Response<v1::ListUnderlayResponse>, Status> {
+        Ok(Response::new(self.read(tunnels::underlay).await?))
     }
 }

@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
+use bridge_model::compile::PeerTable;
 use proto::v1;
 use proto::v1::status::Health;
 
 use super::{duration, timestamp};
 use crate::condition::{Condition, Severity, Since};
 use crate::diagnosis::{self, STALLED};
+use crate::peers::{self, PeerState};
 use crate::ports::PortState;
-use crate::shared::{Observed, Reading, Shared};
+use crate::shared::{Observed, Reading, Shared, SiteView};
 use crate::workers::WorkerView;
 
 /// A condition on the wire.
@@ -81,6 +83,23 @@ fn mac_table(shared: &Shared) -> v1::MacTableStatus {
     }
 }
 
+/// How many far ends of tunnels there are; `None` on a host without.
+fn peers(shared: &Shared, site: &SiteView) -> Option<v1::PeerCount> {
+    let all = &site.tables.underlay.peers;
+    if all.is_empty() {
+        return None;
+    }
+    let seen = shared.protocols.get();
+    let is_up = |peer: &&PeerTable| peers::state(&site.view, &seen, peer) == PeerState::Up;
+    let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    let smallest = site.tables.fids.iter().filter_map(|fid| fid.tunnel_mtu).min();
+    Some(v1::PeerCount {
+        total: count(all.len()),
+        up: count(all.iter().filter(is_up).count()),
+        effective_mtu_min: smallest.unwrap_or_default().into(),
+    })
+}
+
 /// The state of this host.
 pub(super) fn status(shared: &Shared) -> v1::Status {
     let now = shared.now();
@@ -120,5 +139,6 @@ pub(super) fn status(shared: &Shared) -> v1::Status {
         site_file: shared.host.site_file.clone(),
         notes: shared.host.notes.clone(),
         rates: Some(rates(&observed)),
+        peers: peers(shared, &site),
     }
 }
