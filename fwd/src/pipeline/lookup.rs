@@ -36,7 +36,7 @@ pub(crate) fn destination<K: Kernel>(
     }
     let Some(hit) = image.mac.find(kernel, key) else { return Destination::Unknown };
     let index = parsed.class.members.index(hit.member());
-    let Some(member) = image.members.get(index).filter(|member| member.is_used()) else {
+    let Some(member) = image.members.get(index).filter(|to| image.member_is_usable(to)) else {
         return Destination::Unknown;
     };
     if hit.member() == parsed.class.word.member() {
