@@ -15,23 +15,45 @@
 //! **Architecture invariant:** no clock and no random numbers of its own. Time is the caller's, and all
 //! chance comes from the seed: the same calls give the same actions.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::compile::UnderlayTable;
 use crate::types::{MacAddr, Name, UnderlayId};
-use crate::wire::bfd::Diagnostic;
+use crate::wire::bfd::{Control, Diagnostic};
 
+mod announce;
+mod bfd;
+mod configure;
+mod discovery;
+mod echo;
+mod neighbor;
+mod net;
+mod path_mtu;
+mod peer;
+mod quote;
 mod random;
+mod receive;
 mod schedule;
 mod suppress;
 mod view;
+mod watch;
 
 pub use suppress::{Entry, NeighborLearner};
 pub use view::{BfdView, Hops, NeighborState, NeighborView, PathMtuState, PathMtuView, PeerView};
 
+use announce::Announcer;
+use configure::Leaving;
+use echo::Responder;
+use net::Net;
+use peer::Peer;
 use random::Random;
+use schedule::Schedule;
+use watch::Verdict;
+
+/// No part is called again sooner than this after it was called: whatever is configured or heard, a
+/// caller that sleeps until [`Machine::due`] sleeps.
+const STEP: Duration = Duration::from_micros(100);
 
 /// What the caller has to do, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,59 +116,165 @@ pub enum Action {
 #[derive(Clone, Debug)]
 pub struct Machine {
     random: Random,
-    actions: VecDeque<Action>,
+    net: Net,
+    announcer: Announcer,
+    responder: Responder,
+    /// Every address of this host.
+    local: Vec<IpAddr>,
+    /// In the order of the table.
+    peers: Vec<Peer>,
+    /// Their numbers by remote address.
+    by_address: BTreeMap<IpAddr, usize>,
+    /// Sessions that were given up and still say so, by remote address.
+    leaving: BTreeMap<IpAddr, Leaving>,
+    schedule: Schedule<Timer>,
+}
+
+/// Who has a timer. Numbers are those of the present configuration, which sets all timers anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    /// The next announcement of an address.
+    Announce(UnderlayId, IpAddr),
+    /// The next question to a neighbour.
+    Neighbor(UnderlayId, IpAddr),
+    /// The session of a peer.
+    Watch(usize),
+    /// The pings of a path of a peer.
+    Path(usize, usize),
+    /// A session that was given up.
+    Leaving(IpAddr),
 }
 
 impl Machine {
     /// A machine that has nothing to do. The seed should differ from start to start: it makes
     /// discriminators, and with them a restart visible to BFD peers.
     pub fn new(seed: u64) -> Self {
-        Self { random: Random::new(seed), actions: VecDeque::new() }
-    }
-
-    /// Takes over new tables. `links_up` says for each link whether it has carrier. Neighbours and
-    /// sessions that both tables have go on undisturbed, whatever their numbers are now.
-    pub fn configure(&mut self, now: Duration, table: &UnderlayTable, links_up: &[bool]) {
-        let _ = (now, table, links_up, self.random.next());
-    }
-
-    /// Takes a frame that arrived by `link`, without the tag that selected the link. Frames that have
-    /// arrived are to be handed in before [`Self::tick`] is called, or a caller that was kept from
-    /// running takes its own pause for the silence of a peer.
-    ///
-    /// Of a longer packet the first 1500 octets are enough if the rest is zero, as in our own probes.
-    pub fn frame(&mut self, now: Duration, link: UnderlayId, frame: &[u8]) {
-        let _ = (now, link, frame);
+        Self {
+            random: Random::new(seed),
+            net: Net::default(),
+            announcer: Announcer::default(),
+            responder: Responder::default(),
+            local: Vec::new(),
+            peers: Vec::new(),
+            by_address: BTreeMap::new(),
+            leaving: BTreeMap::new(),
+            schedule: Schedule::default(),
+        }
     }
 
     /// Does what is due. [`Self::due`] is later than `now` afterwards.
     pub fn tick(&mut self, now: Duration) {
-        let _ = now;
+        while let Some(timer) = self.schedule.pop(now) {
+            let next = match timer {
+                Timer::Announce(link, ip) => self.announce(now, (link, ip)),
+                Timer::Neighbor(link, ip) => {
+                    self.net.neighbor_tick(now, (link, ip), &mut self.random)
+                }
+                Timer::Watch(peer) => self.watch_tick(now, peer),
+                Timer::Path(peer, path) => self.path_tick(now, peer, path),
+                Timer::Leaving(remote) => self.leaving_tick(now, remote),
+            };
+            self.schedule.set(timer, next.map(|next| next.max(now + STEP)));
+        }
     }
 
     /// When [`Self::tick`] has something to do next.
     pub fn due(&self) -> Option<Duration> {
-        None
+        self.schedule.due()
     }
 
     /// The next action. To be called until there is none, after each other call.
     pub fn poll(&mut self) -> Option<Action> {
-        self.actions.pop_front()
+        self.net.actions.pop_front()
     }
 
     /// The daemon is about to end: takes leave of BFD peers (RFC 5880 section 6.8.16), so that they
-    /// need not wait for the detection time.
+    /// need not wait for the detection time. Nothing else is to be called afterwards but
+    /// [`Self::poll`].
     pub fn shutdown(&mut self, now: Duration) {
-        let _ = now;
+        for peer in &mut self.peers {
+            let Some(watch) = &mut peer.watch else { continue };
+            let control = watch.admin_down(now, &mut self.random);
+            peer.send_control(now, &control, &mut self.net);
+        }
     }
 
     /// All next hops, by link and address.
     pub fn neighbors(&self) -> impl Iterator<Item = NeighborView> {
-        std::iter::empty()
+        self.net.neighbors.iter().map(|((link, ip), neighbor)| neighbor.view(*link, *ip))
     }
 
     /// All peers, in the order of the table.
     pub fn peers(&self) -> impl Iterator<Item = PeerView> {
-        std::iter::empty()
+        self.peers.iter().map(Peer::view)
+    }
+
+    fn announce(&mut self, now: Duration, key: (UnderlayId, IpAddr)) -> Option<Duration> {
+        let frame = discovery::announcement(self.net.link(key.0)?, key.1);
+        self.net.send(key.0, frame);
+        self.announcer.tick(now, key)
+    }
+
+    fn watch_tick(&mut self, now: Duration, index: usize) -> Option<Duration> {
+        let watch = self.peers.get_mut(index)?.watch.as_mut()?;
+        let (send, verdict) = watch.tick(now, &mut self.random);
+        self.follow(now, index, send.as_ref(), verdict);
+        self.peers.get(index)?.watch.as_ref()?.due()
+    }
+
+    /// Does what a session wants after an event.
+    fn follow(
+        &mut self,
+        now: Duration,
+        index: usize,
+        send: Option<&Control>,
+        verdict: Option<Verdict>,
+    ) {
+        let Some(peer) = self.peers.get_mut(index) else { return };
+        if let Some(control) = send {
+            peer.send_control(now, control, &mut self.net);
+        }
+        let name = peer.name.clone();
+        match verdict {
+            None => {}
+            Some(Verdict::Up) => self.net.actions.push_back(Action::PeerUp { name }),
+            Some(Verdict::Down(diagnostic)) => {
+                self.net.actions.push_back(Action::PeerDown { name, diagnostic });
+                // Perhaps it was the way there: its first steps are looked at.
+                for path in &peer.paths {
+                    let key = (path.table.link, path.table.next_hop);
+                    let Some(neighbor) = self.net.neighbors.get_mut(&key) else { continue };
+                    neighbor.suspect(now);
+                    self.schedule.set(Timer::Neighbor(key.0, key.1), neighbor.due());
+                }
+            }
+        }
+    }
+
+    fn path_tick(&mut self, now: Duration, index: usize, number: usize) -> Option<Duration> {
+        let peer = self.peers.get_mut(index)?;
+        let path = peer.paths.get_mut(number)?;
+        if self.net.is_resolved(&path.table) {
+            let pings = path.mtu.tick(now, &mut self.random);
+            let table = path.table.clone();
+            for packet in pings.into_iter().filter_map(|ping| peer.ping(ping)) {
+                self.net.send_packet(&table, &packet);
+            }
+        } else {
+            path.mtu.wait(now);
+        }
+        self.tell_mtu(index);
+        self.peers.get(index)?.paths.get(number).map(|path| path.mtu.due())
+    }
+
+    /// Tells the caller what is known of the path MTU, if that has changed.
+    fn tell_mtu(&mut self, index: usize) {
+        let Some(peer) = self.peers.get_mut(index) else { return };
+        let mtu = peer.mtu();
+        // Without a path nothing is known.
+        if mtu != peer.told_mtu && mtu != 0 {
+            peer.told_mtu = mtu;
+            self.net.actions.push_back(Action::PathMtu { name: peer.name.clone(), mtu });
+        }
     }
 }

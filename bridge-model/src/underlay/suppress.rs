@@ -1,10 +1,21 @@
-//! Which station of a bridge has which IP address, for bridges that answer requests themselves.
+//! Which station of a bridge has which IP address, for bridges that answer requests themselves
+//! (`neighborSuppression`).
+//!
+//! A station is believed what it says about itself: the sender of an ARP message, the source of a
+//! solicitation, the target of an advertisement. Nothing is learned from what somebody asks for. The last
+//! word counts, except that an advertisement without flag O does not replace another one's (RFC 4861
+//! section 7.2.5). Whether an answer may be given is decided with each request: only for an address
+//! whose MAC the bridge knows at that moment.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::types::{Fid, MacAddr};
+use super::discovery::is_host;
+use crate::types::{Fid, IndividualMac, MacAddr};
+use crate::wire::ethernet::Header;
+use crate::wire::ip::Packet;
+use crate::wire::neighbor::{Arp, Discovery, ETHER_TYPE_ARP};
 
 /// A station of a bridge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +34,8 @@ pub struct Entry {
 #[derive(Clone, Debug, Default)]
 pub struct NeighborLearner {
     entries: BTreeMap<(Fid, IpAddr), Known>,
+    /// Entries of each learning domain.
+    counts: BTreeMap<Fid, usize>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -38,11 +51,33 @@ impl NeighborLearner {
         Self::default()
     }
 
+    /// The most entries in all: three quarters of the table that workers read.
+    pub const CAPACITY: usize = 49_152;
+    /// The most entries of one learning domain, so that one station that invents addresses does not
+    /// take the room of other bridges. Requests for what does not fit are flooded.
+    pub const CAPACITY_OF_DOMAIN: usize = 8192;
+
     /// Takes a frame as its bridge sees it. What is new or has changed has to be inserted into the
     /// table that workers read.
     pub fn frame(&mut self, now: Duration, fid: Fid, bytes: &[u8]) -> Option<Entry> {
-        let _ = (now, fid, bytes);
-        None
+        let Said { ip, mac, is_router, overrides } = Said::parse(bytes)?;
+        if let Some(known) = self.entries.get_mut(&(fid, ip)) {
+            if known.mac != mac && !overrides {
+                return None;
+            }
+            let said = Known { mac, is_router: is_router.unwrap_or(known.is_router), heard: now };
+            let is_new = (known.mac, known.is_router) != (said.mac, said.is_router);
+            *known = said;
+            return is_new.then(|| said.entry((fid, ip)));
+        }
+        let count = self.counts.get(&fid).copied().unwrap_or(0);
+        if count >= Self::CAPACITY_OF_DOMAIN || self.entries.len() >= Self::CAPACITY {
+            return None;
+        }
+        let known = Known { mac, is_router: is_router.unwrap_or(false), heard: now };
+        self.entries.insert((fid, ip), known);
+        self.counts.insert(fid, count + 1);
+        Some(known.entry((fid, ip)))
     }
 
     /// Forgets what was silent for longer than its domain's ageing time, and domains that have none.
@@ -69,7 +104,9 @@ impl NeighborLearner {
 
     /// The table had no room for an entry.
     pub fn refused(&mut self, entry: &Entry) {
-        self.entries.remove(&(entry.fid, entry.ip));
+        if self.entries.remove(&(entry.fid, entry.ip)).is_some() {
+            self.uncount(entry.fid);
+        }
     }
 
     /// All that is known, by learning domain and address.
@@ -87,12 +124,59 @@ impl NeighborLearner {
             }
             !is_gone
         });
+        for entry in &taken {
+            self.uncount(entry.fid);
+        }
         taken
+    }
+
+    fn uncount(&mut self, fid: Fid) {
+        if let Some(count) = self.counts.get_mut(&fid) {
+            *count -= 1;
+            if *count == 0 {
+                self.counts.remove(&fid);
+            }
+        }
     }
 }
 
 impl Known {
     const fn entry(&self, (fid, ip): (Fid, IpAddr)) -> Entry {
         Entry { fid, ip, mac: self.mac, is_router: self.is_router }
+    }
+}
+
+/// What a station says about itself.
+struct Said {
+    ip: IpAddr,
+    mac: MacAddr,
+    /// If the message tells.
+    is_router: Option<bool>,
+    /// It replaces what another one said.
+    overrides: bool,
+}
+
+impl Said {
+    fn parse(frame: &[u8]) -> Option<Self> {
+        let header = Header::parse(frame).ok()?;
+        let bytes = frame.get(header.payload_offset()..)?;
+        let said = if header.type_or_length == ETHER_TYPE_ARP {
+            let arp = Arp::parse(bytes)?;
+            Self { ip: arp.sender.into(), mac: arp.sender_mac, is_router: None, overrides: true }
+        } else {
+            let message = Discovery::parse(&Packet::parse(header.type_or_length, bytes)?.ok()?)?;
+            let mac = message.link_address?;
+            if message.is_advertisement {
+                Self {
+                    ip: message.target.into(),
+                    mac,
+                    is_router: Some(message.flags & Discovery::ROUTER != 0),
+                    overrides: message.flags & Discovery::OVERRIDE != 0,
+                }
+            } else {
+                Self { ip: message.source.into(), mac, is_router: None, overrides: true }
+            }
+        };
+        (is_host(said.ip) && IndividualMac::try_from(said.mac).is_ok()).then_some(said)
     }
 }
