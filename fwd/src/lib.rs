@@ -21,6 +21,7 @@ mod isa;
 mod learner;
 mod live;
 pub mod mac;
+pub mod neighbors;
 mod pipeline;
 mod publication;
 mod storm;

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use bridge_model::types::Fid;
 
 use crate::counters::{CounterLayout, PortSlot};
+use crate::neighbors::NeighborTable;
 use crate::underlay::UnderlayCells;
 
 const FULL: u8 = 1;
@@ -26,22 +27,30 @@ pub struct Live {
     turn: AtomicU32,
     /// Next hops and peers.
     pub(crate) underlay: UnderlayCells,
+    /// Stations by IP address.
+    pub(crate) neighbors: NeighborTable,
 }
 
 impl Live {
-    /// For workers with counters of this layout. 64 KiB plus one octet for each port slot.
+    /// For workers with counters of this layout. About 2 MiB.
     pub fn new(layout: CounterLayout) -> Self {
         Self {
             fids: (0..=u16::MAX).map(|_| AtomicU8::new(0)).collect(),
             ports: (0..layout.ports.max(1)).map(|_| AtomicU8::new(0)).collect(),
             turn: AtomicU32::new(0),
             underlay: UnderlayCells::default(),
+            neighbors: NeighborTable::new(),
         }
     }
 
     /// The cells of next hops and peers.
     pub fn underlay(&self) -> &UnderlayCells {
         &self.underlay
+    }
+
+    /// Stations by IP address, of bridges with `neighborSuppression`.
+    pub fn neighbors(&self) -> &NeighborTable {
+        &self.neighbors
     }
 
     /// The learning domain has reached its MAC limit.
