@@ -33,7 +33,7 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    const fn of(encapsulation: &Encapsulation, family: IpFamily) -> Self {
+    const fn of(encapsulation: Encapsulation, family: IpFamily) -> Self {
         match (encapsulation, family) {
             (Encapsulation::Vxlan { .. }, IpFamily::V4) => Self::VxlanV4,
             (Encapsulation::Vxlan { .. }, IpFamily::V6) => Self::VxlanV6,
@@ -105,7 +105,7 @@ impl PeerImage {
         cells: &UnderlayCells,
         link: impl Fn(&PathTable) -> Option<&'l UnderlayLinkTable>,
     ) -> Option<Self> {
-        let format = Format::of(&peer.encapsulation, IpFamily::of(&peer.remote));
+        let format = Format::of(peer.encapsulation, IpFamily::of(&peer.remote));
         let mut sum = Words::default();
         sum.address(peer.local);
         sum.address(peer.remote);

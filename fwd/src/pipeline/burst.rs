@@ -6,10 +6,11 @@ use bridge_model::types::{Fid, InterfaceId};
 use super::admit::{Admission, Parsed, Shape, admit};
 use super::control::Punt;
 use super::decap;
-use super::egress::{Egress, Ingress};
+use super::egress::{Egress, Ingress, Outgoing};
 use super::lookup::{self, Destination, Reporter};
 use super::parse::parse;
 use super::scratch::{FID_SHIFT, Fate, Leaving, Scratch};
+use super::suppress::suppress;
 use crate::frame::{BURST, Frame, FrameBurst, Io};
 use crate::image::{Image, InterfaceImage, MemberImage};
 use crate::mac::{Burst, Hashed, Kernel};
@@ -63,12 +64,16 @@ impl<I: Io> Burst for Job<'_, I> {
                 scratch.fates[index] = stage.lookup(kernel, &scratch.get(index), keys);
             }
         }
+        if image.has_suppression {
+            suppress(kernel, image, frames, scratch, egress, &ingress);
+        }
         for (index, frame) in frames.drain(..).enumerate().take(BURST) {
             let (fate, shape) = (scratch.fates[index], scratch.shapes[index]);
             if fate.is_send() {
                 let to = image.members.get(fate.member()).unwrap_or(&MemberImage::UNUSED);
                 let class = &scratch.classes[index];
-                egress.forward(io, image, frame, (shape, class), to, &ingress);
+                let out = Outgoing { image, shape, class, to, ingress: &ingress };
+                egress.forward(io, frame, out);
             } else if let Some(reason) = fate.reason() {
                 egress.drop(io, frame, reason, ingress.origin(shape));
             } else {

@@ -8,7 +8,6 @@ use rtrb::Producer;
 use super::admit::{Parsed, Shape};
 use super::protocol::Protocol;
 use super::rewrite::{fits, fits_plainly, rewrite};
-use super::tunnel::Leaving;
 use crate::counters::{CounterWriter, Note, PortSlot};
 use crate::events::{self, DropSample};
 use crate::frame::{BURST, Frame, FrameBurst, Io};
@@ -73,6 +72,17 @@ impl Origin {
     }
 }
 
+/// A frame on its way out, beside its octets.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Outgoing<'i> {
+    pub(super) image: &'i Image,
+    pub(super) shape: Shape,
+    /// What it came in by.
+    pub(super) class: &'i ClassEntry,
+    pub(super) to: &'i MemberImage,
+    pub(super) ingress: &'i Ingress,
+}
+
 /// Everything on the way out of one worker.
 #[derive(Debug)]
 pub(super) struct Egress<F> {
@@ -105,27 +115,24 @@ impl<F: Frame> Egress<F> {
         }
     }
 
-    /// Sends a frame to a member: MTU, rewrite or encapsulation, bin. `class` is what it came in by.
+    /// Sends a frame to a member: MTU, rewrite or encapsulation, bin.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled for each instruction set with the burst")]
     pub(super) fn forward<I: Io<Frame = F>>(
         &mut self,
         io: &mut I,
-        image: &Image,
         mut frame: F,
-        (shape, class): (Shape, &ClassEntry),
-        to: &MemberImage,
-        ingress: &Ingress,
+        out: Outgoing<'_>,
     ) {
+        let Outgoing { shape, to, ingress, .. } = out;
         let pop = shape.pop();
         // A tunnel's MTU is 0, so that only frames that do not plainly fit are looked at closely.
         if !fits_plainly(&frame, pop, to) {
-            let leaving = Leaving { image, shape, class, to, ingress };
             if !to.is_local() {
-                return self.tunnel(io, frame, leaving, &mut None);
+                return self.tunnel(io, frame, out, &mut None);
             }
             if !fits(&frame, pop, to) {
-                return self.too_long(io, frame, leaving);
+                return self.too_long(io, frame, out);
             }
         }
         if !rewrite(&mut frame, pop, shape.tci(), to) {
@@ -135,9 +142,9 @@ impl<F: Frame> Egress<F> {
     }
 
     #[cold]
-    fn too_long<I: Io<Frame = F>>(&mut self, io: &mut I, frame: F, leaving: Leaving<'_>) {
-        self.tell_too_big(&frame, leaving.to.layer3_mtu(), &leaving);
-        let origin = leaving.ingress.origin(leaving.shape).at(leaving.to);
+    fn too_long<I: Io<Frame = F>>(&mut self, io: &mut I, frame: F, out: Outgoing<'_>) {
+        self.tell_too_big(&frame, out.to.layer3_mtu(), &out);
+        let origin = out.ingress.origin(out.shape).at(out.to);
         self.drop(io, frame, DropReason::MtuExceeded, origin);
     }
 
@@ -256,37 +263,38 @@ impl<F: Frame> Egress<F> {
         let (mut pending, mut flow): (Option<&MemberImage>, _) = (None, None);
         for member in targets {
             if let Some(to) = pending.replace(member) {
-                let leaving = Leaving { image, shape, class, to, ingress };
+                let out = Outgoing { image, shape, class, to, ingress };
                 if to.is_local() {
-                    self.forward_copy(io, &frame, leaving);
+                    self.forward_copy(io, &frame, out);
                 } else {
-                    self.tunnel_copy(io, &frame, leaving, &mut flow);
+                    self.tunnel_copy(io, &frame, out, &mut flow);
                 }
             }
         }
         match pending {
-            Some(to) if to.is_local() => {
-                self.forward(io, image, frame, (shape, class), to, ingress);
-            }
             Some(to) => {
-                let leaving = Leaving { image, shape, class, to, ingress };
-                self.tunnel(io, frame, leaving, &mut flow);
+                let out = Outgoing { image, shape, class, to, ingress };
+                if to.is_local() {
+                    self.forward(io, frame, out);
+                } else {
+                    self.tunnel(io, frame, out, &mut flow);
+                }
             }
             // The last peer has just gone down.
             None => self.drop(io, frame, DropReason::NoDestination, ingress.origin(shape)),
         }
     }
 
-    fn forward_copy<I: Io<Frame = F>>(&mut self, io: &mut I, frame: &F, leaving: Leaving<'_>) {
-        let Leaving { image, shape, class, to, ingress } = leaving;
+    fn forward_copy<I: Io<Frame = F>>(&mut self, io: &mut I, frame: &F, out: Outgoing<'_>) {
+        let Outgoing { shape, to, ingress, .. } = out;
         self.counters.copied(1);
         let origin = ingress.origin(shape);
         if !fits(frame, shape.pop(), to) {
-            self.tell_too_big(frame, to.layer3_mtu(), &leaving);
+            self.tell_too_big(frame, to.layer3_mtu(), &out);
             return self.count_drop(frame, DropReason::MtuExceeded, origin.at(to));
         }
         match io.copy(frame) {
-            Some(copy) => self.forward(io, image, copy, (shape, class), to, ingress),
+            Some(copy) => self.forward(io, copy, out),
             None => self.count_drop(frame, DropReason::NoBuffer, origin),
         }
     }

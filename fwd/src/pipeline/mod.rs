@@ -28,6 +28,7 @@ mod quick;
 mod recent;
 mod rewrite;
 mod scratch;
+mod suppress;
 mod tunnel;
 mod underlay;
 
@@ -49,7 +50,7 @@ pub(crate) use rewrite::{fits, rewrite};
 use admit::Shape;
 use burst::Job;
 use control::Punt;
-use egress::{Egress, Ingress, Origin};
+use egress::{Egress, Ingress, Origin, Outgoing};
 use lookup::Reporter;
 use protocol::Protocol;
 use scratch::Scratch;
@@ -226,7 +227,8 @@ impl<F: Frame> Worker<F> {
         let shape = Shape::new(frame.octets(), 0, 0, false);
         // Member 0: there is nobody to be told about it.
         let class = ClassEntry::without(ClassWord::forward(fid, MemberId(0)));
-        self.egress.forward(io, image, frame, (shape, &class), to, &ingress);
+        let out = Outgoing { image, shape, class: &class, to, ingress: &ingress };
+        self.egress.forward(io, frame, out);
     }
 
     /// Whether no frame waits in this worker.

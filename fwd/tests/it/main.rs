@@ -15,3 +15,4 @@ mod publication;
 mod random;
 mod rules;
 mod scale;
+mod tunnels;
