@@ -170,6 +170,7 @@ impl Image {
             absent,
             fids: builder.fids.into(),
             members: builder.members.into(),
+            has_suppression: tables.fids.iter().any(|fid| fid.suppress),
             floods: builder.floods.into(),
             peers: builder.peers.into(),
             underlay,

@@ -54,6 +54,8 @@ pub struct Image {
     pub(crate) floods: Box<[u32]>,
     /// The far ends of tunnels, by [`PeerId`](bridge_model::types::PeerId).
     pub(crate) peers: Box<[PeerImage]>,
+    /// Some bridge answers for known neighbours.
+    pub(crate) has_suppression: bool,
     /// What arrives on the underlay.
     pub(crate) underlay: UnderlayImage,
     pub(crate) stacks: Box<[Box<ClassTable>]>,

@@ -71,6 +71,12 @@ impl Shape {
         Self(self.0 & !(0xf << 4))
     }
 
+    /// The same frame without PCP and DEI.
+    #[inline]
+    pub(crate) const fn without_priority(self) -> Self {
+        Self(self.0 & !(0xffff << 24))
+    }
+
     /// The same frame, which counts for `port`.
     #[inline]
     pub(crate) const fn for_port(self, port: PortSlot) -> Self {

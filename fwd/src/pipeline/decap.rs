@@ -112,7 +112,8 @@ fn closely<F: Frame>(
         }
         Admission::FromKernel { link, shape } => {
             let Some(link) = image.underlay.link(link) else { return };
-            scratch.put_fate(index, shape, Fate::send(link.way_out));
+            // The tag of the link has no priority.
+            scratch.put_fate(index, shape.without_priority(), Fate::send(link.way_out));
         }
         _ => special(image, interface, frame, scratch, index),
     }

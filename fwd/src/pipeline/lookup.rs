@@ -72,8 +72,11 @@ pub(crate) fn judge(
 ) -> Source {
     let (fid, member) = (parsed.class.word.fid(), parsed.class.word.member());
     let fid_image = image.fid(fid);
-    // An entry whose member is retired is void: as good as none.
-    let valid = hit.filter(|hit| image.member(fid_image.members, hit.member()).is_some());
+    // An entry whose member is retired, or a peer that is down, is void: as good as none.
+    let valid = hit.filter(|hit| {
+        let place = image.member(fid_image.members, hit.member());
+        place.is_some_and(|place| image.member_is_usable(place))
+    });
     if let Some(hit) = valid {
         if hit.member() == member {
             return Source::Same;

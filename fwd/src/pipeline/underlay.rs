@@ -7,7 +7,7 @@
 use std::net::IpAddr;
 
 use bridge_model::reason::{DropReason, PuntReason};
-use bridge_model::types::{Fid, MacAddr, VlanId};
+use bridge_model::types::{Fid, MacAddr, VlanId, Vni};
 use bridge_model::wire::bfd::{PORT_MULTIHOP, PORT_SINGLE_HOP};
 use bridge_model::wire::ethernet::{ADDRESSES_LEN, HEADER_LEN, Header, TAG_LEN};
 use bridge_model::wire::ip::{
@@ -212,7 +212,9 @@ fn into_bridge(
     vni: u32,
     (start, end): (usize, usize),
 ) -> Result<Tunnelled, DropReason> {
-    let vni = underlay.vni(vni).ok_or(DropReason::VniUnknown)?;
+    // A GRE key has 32 bits.
+    let vni = Some(vni).filter(|vni| *vni <= Vni::MAX).and_then(|vni| underlay.vni(vni));
+    let vni = vni.ok_or(DropReason::VniUnknown)?;
     if !vni.is_up() {
         return Err(DropReason::AdminDown);
     }
