@@ -182,12 +182,12 @@ impl Builder<'_> {
         }
     }
 
-    /// Tagged frames: those of the ports, but for the VLANs of underlay links.
+    /// Tagged frames: those of the ports, but for the VLANs of underlay links. With a link on the
+    /// interface, tags are read as on a trunk.
     fn tagged(&self, ports: Ports<'_>) -> TaggedClasses {
         let of_ports = self.tagged_of_ports(ports);
-        let links = self.local.underlay.links_on(ports.id);
-        let mut vlans = links.filter_map(|(id, link)| Some((link.link.vlan?, id))).peekable();
-        if vlans.peek().is_none() {
+        let mut links = self.local.underlay.links_on(ports.id).peekable();
+        if links.peek().is_none() {
             return of_ports;
         }
         let (tpid, mut classes) = match of_ports {
@@ -196,13 +196,13 @@ impl Builder<'_> {
                 let tpid = ports.trunk.map_or(Tpid::CTag, |trunk| trunk.trunk.tpid);
                 (tpid, VidClasses::uniform(class))
             }
-            // The tags of a transparent bridge are payload and cannot be told from those of a link.
-            TaggedClasses::Transparent { .. } => {
-                (Tpid::CTag, VidClasses::uniform(Class::Drop(DropReason::TaggedOnAccess)))
-            }
+            // Where tags are payload, none can be that of a link: the topology's check refuses it.
+            TaggedClasses::Transparent { .. } => return of_ports,
         };
-        for (vlan, link) in vlans {
-            classes.set(vlan, Class::Underlay(link));
+        for (id, link) in links {
+            if let Some(vlan) = link.link.vlan {
+                classes.set(vlan, Class::Underlay(id));
+            }
         }
         TaggedClasses::Trunk { tpid, classes }
     }
@@ -219,15 +219,10 @@ impl Builder<'_> {
                 }
                 drop => TaggedClasses::All(drop),
             },
-            (None, None) => {
-                let underlay = &self.local.underlay;
-                let untagged = underlay.untagged_on(id).or_else(|| underlay.kernel_of(id));
-                let reason = match untagged {
-                    Some(_) => DropReason::TaggedOnAccess,
-                    None => DropReason::PortUnbound,
-                };
-                TaggedClasses::All(Class::Drop(reason))
+            (None, None) if self.local.underlay.kernel_of(id).is_some() => {
+                TaggedClasses::All(Class::Drop(DropReason::TaggedOnAccess))
             }
+            (None, None) => TaggedClasses::All(Class::Drop(DropReason::PortUnbound)),
         }
     }
 

@@ -126,7 +126,14 @@ fn notes_tell_of_what_waits() {
         compiled.notes.iter().map(ToString::to_string).collect()
     };
     let waiting = notes(SITE, &["eth1", "vm1", "vm2"], &mut numbering);
-    assert_eq!(waiting, ["accessPorts/p3 waits: the node file of this host has no interface vm3"]);
+    assert_eq!(
+        waiting,
+        [
+            "accessPorts/p3 waits: the node file of this host has no interface vm3",
+            "bridges/web has ports here and on hosts/other, but no VNI, so the hosts' parts of it \
+             are separate; set `vni` on it",
+        ]
+    );
     let unknown = notes("bridges: [{name: b}]", &[], &mut numbering);
     assert_eq!(unknown, ["hosts/h is not in the site, so no port is bound here"]);
     let stp = SITE.replace("{name: gw}", "{name: gw, mode: stp-transparent}").replace(
@@ -134,9 +141,9 @@ fn notes_tell_of_what_waits() {
         "interface: eth1, native: 9}, {name: u, gatewayBridge: gw, host: h, interface: vm9}]",
     );
     let remarks = notes(&stp, &["eth1", "vm1", "vm2", "vm3", "vm9"], &mut numbering);
-    assert_eq!(remarks.len(), 2, "{remarks:?}");
-    assert!(remarks[0].contains("passes spanning tree frames but no data"), "{remarks:?}");
-    assert!(remarks[1].contains("native VLAN 9 has no VLAN link"), "{remarks:?}");
+    assert_eq!(remarks.len(), 3, "{remarks:?}");
+    assert!(remarks[1].contains("passes spanning tree frames but no data"), "{remarks:?}");
+    assert!(remarks[2].contains("native VLAN 9 has no VLAN link"), "{remarks:?}");
 }
 
 #[test]

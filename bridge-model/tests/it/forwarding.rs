@@ -167,7 +167,7 @@ fn section_6_in_lease_mode_one_trunk_forwards_a_vid_and_the_others_stand_by() {
         let f = frame("S", "*");
         let f = if service { f.stag(vid) } else { f.tag(vid) };
         let outcome = w.send(interface, &f);
-        w.shown(&f.bytes, &outcome)
+        w.shown(w.interface(interface), &f.bytes, &outcome)
     };
     let on_10: Vec<String> = [("eth1", false), ("eth2", true), ("eth3", false)]
         .map(|(interface, service)| shown(&mut w, interface, 10, service))

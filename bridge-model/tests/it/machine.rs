@@ -2,18 +2,24 @@
 //! a plain map for a MAC table. It shares nothing with the oracle, so a fault in the compiler or in
 //! the oracle shows as a difference.
 
+mod answer;
+mod leave;
+mod underlay;
+
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bridge_model::compile::{
-    Class, Compiled, HostView, MacLimit, MemberRoute, Numbering, OverLimit, PushTags,
-    ReservedAction, Scope, StormLimits, StormRate, TaggedClasses, compile,
+    Class, Compiled, HostView, MacLimit, MemberRoute, Numbering, OverLimit, ReservedAction, Scope,
+    StormLimits, StormRate, TaggedClasses, compile,
 };
-use bridge_model::oracle::{Copy, Learned, Outcome};
+use bridge_model::oracle::{Learned, Notice, Outcome};
 use bridge_model::reason::DropReason;
 use bridge_model::topology::Topology;
 use bridge_model::types::{
-    Fid, IndividualMac, InterfaceId, MemberId, Name, PortId, Revision, Tpid, VlanId, VlanTag,
+    Fid, IndividualMac, InterfaceId, MacAddr, MemberId, Name, PortId, Priority, Revision, Tpid,
+    UnderlayId, VlanId, VlanTag,
 };
 use bridge_model::wire::ethernet::Header;
 use bridge_model::wire::reserved::{self, ReservedClass};
@@ -26,8 +32,7 @@ type BucketKey = (Name, Option<VlanId>, u8, (u32, u32));
 
 const FRAME: u128 = 1_000_000_000;
 
-/// The copies that leave, and those that do not.
-type Out<'a> = (&'a mut Vec<Copy>, &'a mut Vec<(InterfaceId, DropReason)>);
+use leave::{Leaving, Passing};
 
 pub(crate) struct Machine {
     pub(crate) numbering: Numbering,
@@ -37,14 +42,31 @@ pub(crate) struct Machine {
     now: Duration,
     learned: BTreeMap<(Fid, IndividualMac), (MemberId, Duration)>,
     buckets: BTreeMap<BucketKey, Bucket>,
+    /// Next hops on the underlay that are resolved.
+    neighbors: BTreeMap<IpAddr, MacAddr>,
+    /// Stations of a bridge by IP address, and whether they are routers.
+    known: BTreeMap<(Name, IpAddr), (MacAddr, bool)>,
+    /// What the protocols are told of the last frame.
+    pub(crate) notices: Vec<Notice>,
 }
 
-/// Where a frame belongs, and how many tags come off.
-struct Arrival {
+/// Where a frame belongs.
+#[derive(Clone, Copy, Debug)]
+enum Arrival {
+    Bridge(Ingress),
+    Underlay(UnderlayId),
+    Kernel(UnderlayId),
+}
+
+/// Where it came in, as its learning domain sees it.
+#[derive(Clone, Copy, Debug)]
+struct Ingress {
     fid: Fid,
     member: MemberId,
-    popped: usize,
 }
+
+/// What a member counts for and is limited by: a port, and a VID of it. `None` is a tunnel.
+type PortAndVid = Option<(PortId, Option<VlanId>)>;
 
 impl Machine {
     pub(crate) fn new(topology: &Topology, view: &HostView) -> Self {
@@ -58,7 +80,18 @@ impl Machine {
             now: Duration::ZERO,
             learned: BTreeMap::new(),
             buckets: BTreeMap::new(),
+            neighbors: BTreeMap::new(),
+            known: BTreeMap::new(),
+            notices: Vec::new(),
         }
+    }
+
+    /// A next hop is resolved, or is so no more.
+    pub(crate) fn resolve(&mut self, next_hop: IpAddr, mac: Option<MacAddr>) {
+        match mac {
+            Some(mac) => self.neighbors.insert(next_hop, mac),
+            None => self.neighbors.remove(&next_hop),
+        };
     }
 
     /// What the MAC writer does after every publication: entries of retired numbers go, and the
@@ -130,6 +163,7 @@ impl Machine {
 
     pub(crate) fn frame(&mut self, now: Duration, interface: InterfaceId, frame: &[u8]) -> Outcome {
         self.tick(now);
+        self.notices.clear();
         self.decide(interface, frame).unwrap_or_else(Outcome::Dropped)
     }
 
@@ -142,18 +176,35 @@ impl Machine {
             let action = ingress.reserved.action(class);
             return self.reserved(interface, class, action, &header, frame);
         }
-        let arrival = classify(&ingress.tagged, &ingress.untagged, &header)?;
-        let fid = &self.compiled.tables.fids[arrival.fid.index()];
-        let (port, vid) = match fid.members[arrival.member.index()].route {
-            MemberRoute::Port { port, vid, .. } => (port, vid),
+        let (arrival, popped) = classify(&ingress.tagged, &ingress.untagged, &header)?;
+        let priority = header.outer.map(VlanTag::priority).unwrap_or_default();
+        let passing = Passing { frame, header, popped, priority };
+        match arrival {
+            Arrival::Bridge(ingress) => self.bridged(ingress, source, &passing),
+            Arrival::Underlay(link) => self.received(link, &passing),
+            Arrival::Kernel(link) => Ok(self.to_link(link, &passing)),
+        }
+    }
+
+    /// Section 4.
+    fn bridged(
+        &mut self,
+        ingress: Ingress,
+        source: IndividualMac,
+        passing: &Passing<'_>,
+    ) -> Result<Outcome, DropReason> {
+        let fid = &self.compiled.tables.fids[ingress.fid.index()];
+        let port = match fid.members[ingress.member.index()].route {
+            MemberRoute::Port { port, vid, .. } => Some((port, vid)),
+            MemberRoute::Tunnel { .. } => None,
             MemberRoute::Retired => panic!("a class names a retired member"),
         };
-        if header.destination.is_group() {
-            let kind = u8::from(!header.destination.is_broadcast());
-            self.storm(port, vid, kind)?;
+        let destination = passing.header.destination;
+        if destination.is_group() {
+            self.storm(port, u8::from(!destination.is_broadcast()))?;
         }
-        self.learn(&arrival, port, source)?;
-        self.forward(&arrival, (port, vid), &header, frame)
+        self.learn(ingress, port, source)?;
+        self.forward(ingress, port, passing)
     }
 
     fn reserved(
@@ -174,21 +225,21 @@ impl Machine {
         if let ReservedAction::Consume(reason) = action {
             return Ok(Outcome::Consumed(reason));
         }
-        let mut copies = Vec::new();
-        let mut refused = Vec::new();
+        let mut leaving = Leaving::default();
+        let passing = Passing { frame, header: *header, popped: 0, priority: Priority::default() };
         for relay in &self.compiled.tables.interfaces[interface.index()].reserved.relay {
             if tagged.is_none_or(|raw| relay.vids.iter().any(|vid| vid.get() == raw)) {
-                let out = (&mut copies, &mut refused);
-                self.leave(relay.interface, (frame, header), 0, &[], out);
+                self.leave_by(relay.interface, &passing, &[], &mut leaving);
             }
         }
-        if copies.is_empty() && refused.is_empty() {
+        if leaving.is_empty() {
             return Err(DropReason::BpduNoRelay);
         }
-        Ok(outcome(copies, refused))
+        Ok(leaving.outcome())
     }
 
-    fn storm(&mut self, port: PortId, vid: Option<VlanId>, kind: u8) -> Result<(), DropReason> {
+    fn storm(&mut self, port: PortAndVid, kind: u8) -> Result<(), DropReason> {
+        let Some((port, vid)) = port else { return Ok(()) };
         let table = &self.compiled.tables.ports[usize::from(port.0)];
         let reason = match kind {
             0 => DropReason::StormBroadcast,
@@ -228,8 +279,8 @@ impl Machine {
 
     fn learn(
         &mut self,
-        arrival: &Arrival,
-        port: PortId,
+        arrival: Ingress,
+        port: PortAndVid,
         source: IndividualMac,
     ) -> Result<(), DropReason> {
         if let Some(member) = self.static_member(arrival.fid, source) {
@@ -239,11 +290,13 @@ impl Machine {
         let key = (arrival.fid, source);
         let known = self.learned.get(&key).map(|(member, _)| *member);
         if known != Some(arrival.member) {
-            let port_limit = self.compiled.tables.ports[usize::from(port.0)].mac_limit;
+            let tables = &self.compiled.tables;
+            let port = port.map(|(port, _)| port);
+            let port_limit = port.and_then(|port| tables.ports[usize::from(port.0)].mac_limit);
             let fid_limit = self.compiled.tables.fids[arrival.fid.index()].mac_limit;
             let on_port = self.learned.iter().filter(|((fid, _), (member, _))| {
                 let member = &self.compiled.tables.fids[fid.index()].members[member.index()];
-                matches!(member.route, MemberRoute::Port { port: p, .. } if p == port)
+                matches!(member.route, MemberRoute::Port { port: p, .. } if Some(p) == port)
             });
             let in_fid = self.learned.keys().filter(|(fid, _)| *fid == arrival.fid).count();
             let over = |limit: Option<MacLimit>, count: usize| {
@@ -264,31 +317,40 @@ impl Machine {
         Ok(())
     }
 
+    /// Where a station is.
+    fn member_of(&self, fid: Fid, mac: MacAddr) -> Option<MemberId> {
+        let mac = IndividualMac::try_from(mac).ok()?;
+        let learned = self.learned.get(&(fid, mac)).map(|(member, _)| *member);
+        self.static_member(fid, mac).or(learned)
+    }
+
     fn forward(
         &mut self,
-        arrival: &Arrival,
-        (port, vid): (PortId, Option<VlanId>),
-        header: &Header,
-        frame: &[u8],
+        ingress: Ingress,
+        port: PortAndVid,
+        passing: &Passing<'_>,
     ) -> Result<Outcome, DropReason> {
+        let header = &passing.header;
         if header.destination == header.source {
             return Err(DropReason::Hairpin);
         }
-        let known = IndividualMac::try_from(header.destination).ok().and_then(|mac| {
-            let learned = self.learned.get(&(arrival.fid, mac)).map(|(member, _)| *member);
-            self.static_member(arrival.fid, mac).or(learned)
-        });
+        let known = self.member_of(ingress.fid, header.destination);
         if known.is_none() && !header.destination.is_group() {
-            self.storm(port, vid, 2)?;
+            self.storm(port, 2)?;
         }
-        let fid = &self.compiled.tables.fids[arrival.fid.index()];
-        let group = fid.members[arrival.member.index()].split_horizon;
+        if known.is_none()
+            && let Some(answer) = self.answer(ingress, passing)
+        {
+            return Ok(answer);
+        }
+        let fid = &self.compiled.tables.fids[ingress.fid.index()];
+        let group = fid.members[ingress.member.index()].split_horizon;
         let mut targets = match known {
-            Some(member) if member == arrival.member => return Err(DropReason::Hairpin),
+            Some(member) if member == ingress.member => return Err(DropReason::Hairpin),
             Some(member) => vec![member],
             None => fid.flood.clone(),
         };
-        targets.retain(|member| *member != arrival.member);
+        targets.retain(|member| *member != ingress.member);
         if targets.is_empty() {
             return Err(DropReason::NoDestination);
         }
@@ -299,52 +361,12 @@ impl Machine {
         if targets.is_empty() {
             return Err(DropReason::SplitHorizon);
         }
-        let mut copies = Vec::new();
-        let mut refused = Vec::new();
-        let priority = header.outer.map(VlanTag::priority).unwrap_or_default();
+        let mut leaving = Leaving::default();
         for member in targets {
-            let MemberRoute::Port { interface, push, .. } = fid.members[member.index()].route
-            else {
-                panic!("flooding to a retired member");
-            };
-            let push = match push {
-                PushTags::None => Vec::new(),
-                PushTags::One(tpid, vid) => vec![VlanTag::new(tpid, vid, priority)],
-                PushTags::Two(tpid, outer, inner) => vec![
-                    VlanTag::new(tpid, outer, priority),
-                    VlanTag::new(Tpid::CTag, inner, priority),
-                ],
-            };
-            let out = (&mut copies, &mut refused);
-            self.leave(interface, (frame, header), arrival.popped, &push, out);
+            self.leave(fid, member, passing, &mut leaving);
         }
-        Ok(outcome(copies, refused))
-    }
-
-    fn leave(
-        &self,
-        interface: InterfaceId,
-        (frame, header): (&[u8], &Header),
-        popped: usize,
-        push: &[VlanTag],
-        (copies, refused): Out<'_>,
-    ) {
-        let mut bytes = frame[..12].to_vec();
-        for tag in push {
-            bytes.extend(tag.tpid.ether_type().to_be_bytes());
-            bytes.extend(tag.tci.to_be_bytes());
-        }
-        bytes.extend(&frame[12 + 4 * popped..]);
-        if bytes.len() < 60 && bytes.len() < frame.len() {
-            bytes.resize(60, 0);
-        }
-        let tags = (header.tag_count() - popped + push.len()).min(2);
-        let mtu = self.compiled.tables.interfaces[interface.index()].mtu;
-        if bytes.len() > 14 + 4 * tags + usize::from(mtu) {
-            refused.push((interface, DropReason::MtuExceeded));
-        } else {
-            copies.push(Copy { interface, bytes });
-        }
+        self.notices = leaving.take_notices();
+        Ok(leaving.outcome())
     }
 }
 
@@ -356,20 +378,12 @@ fn pick(limits: &StormLimits, kind: u8) -> Option<StormRate> {
     }
 }
 
-fn outcome(mut copies: Vec<Copy>, mut refused: Vec<(InterfaceId, DropReason)>) -> Outcome {
-    copies.sort();
-    refused.sort();
-    if copies.is_empty() && refused.len() == 1 {
-        return Outcome::Dropped(refused[0].1);
-    }
-    Outcome::Sent { copies, refused }
-}
-
+/// Where a frame belongs, and how many tags come off.
 fn classify(
     tagged: &TaggedClasses,
     untagged: &Class,
     header: &Header,
-) -> Result<Arrival, DropReason> {
+) -> Result<(Arrival, usize), DropReason> {
     let Some(tag) = header.outer else { return resolve(untagged, None, 0) };
     let raw = tag.vid_raw();
     match tagged {
@@ -381,7 +395,8 @@ fn classify(
         },
         TaggedClasses::Transparent { .. } if raw == 4095 => Err(DropReason::VlanReserved),
         TaggedClasses::Transparent { base, member } => {
-            Ok(Arrival { fid: Fid(base.0 + raw), member: *member, popped: 0 })
+            let fid = Fid(base.0 + raw);
+            Ok((Arrival::Bridge(Ingress { fid, member: *member }), 0))
         }
         TaggedClasses::All(Class::Drop(DropReason::TaggedOnAccess)) if raw == 0 => {
             resolve(untagged, None, 1)
@@ -393,9 +408,17 @@ fn classify(
     }
 }
 
-fn resolve(class: &Class, inner: Option<VlanTag>, popped: usize) -> Result<Arrival, DropReason> {
+fn resolve(
+    class: &Class,
+    inner: Option<VlanTag>,
+    popped: usize,
+) -> Result<(Arrival, usize), DropReason> {
     match class {
-        Class::Forward { fid, member } => Ok(Arrival { fid: *fid, member: *member, popped }),
+        Class::Forward { fid, member } => {
+            Ok((Arrival::Bridge(Ingress { fid: *fid, member: *member }), popped))
+        }
+        Class::Underlay(link) => Ok((Arrival::Underlay(*link), popped)),
+        Class::Kernel(link) => Ok((Arrival::Kernel(*link), popped)),
         Class::Drop(reason) => Err(*reason),
         Class::Stacked(classes) => {
             let inner = inner.filter(|tag| tag.tpid == Tpid::CTag);

@@ -1,13 +1,17 @@
 //! A small language for tests: sites as site files, frames and outcomes as short texts.
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bridge_model::compile::{HostView, InterfaceView, Link, Scope};
-use bridge_model::oracle::{Exit, Learned, Oracle, Outcome};
+use bridge_model::oracle::{Copy, Exit, Learned, Oracle, Outcome};
 use bridge_model::site;
 use bridge_model::topology::Topology;
 use bridge_model::types::{InterfaceId, MacAddr, Name, Pcp, Priority, Tpid, VlanTag};
 use bridge_model::wire::ethernet::{self, Header};
+use bridge_model::wire::ip::{Datagram, Packet};
+use bridge_model::wire::tunnel;
 
 use crate::machine::Machine;
 
@@ -34,15 +38,16 @@ pub(crate) fn topology(text: &str) -> Topology {
     site::parse("test.yaml", text).unwrap_or_else(|errors| panic!("{errors}"))
 }
 
-/// The host `h` with interfaces of MTU 1500 that are up.
+/// The host `h` with interfaces of MTU 1500 that are up. Their addresses are 06:00:00:00:00:00 and
+/// following.
 pub(crate) fn view(interfaces: &[&str]) -> HostView {
-    let interface = |text: &&str| InterfaceView {
+    let interface = |(index, text): (u16, &&str)| InterfaceView {
         name: name(text),
         mtu: 1500,
-        mac: MacAddr::ZERO,
+        mac: MacAddr::new([6, 0, 0, 0, index.to_be_bytes()[0], index.to_be_bytes()[1]]),
         link: Link::Up,
     };
-    HostView::new(name("h"), interfaces.iter().map(interface).collect())
+    HostView::new(name("h"), (0..).zip(interfaces).map(interface).collect())
 }
 
 /// A station by letter (`A`), `*` for broadcast, `m` for a multicast group, or written out.
@@ -143,9 +148,29 @@ impl World {
             "tables (left) and oracle disagree: {interface:?} {bytes:02x?}\n{}",
             site::to_yaml(&self.topology)
         );
+        assert_eq!(self.machine.notices, self.oracle.notices(), "told of {bytes:02x?}");
         self.assert_learned_alike();
-        Self::check_invariants(interface, bytes, &outcome);
+        self.check_invariants(interface, bytes, &outcome);
         outcome
+    }
+
+    /// A next hop on the underlay is resolved, or is so no more.
+    pub(crate) fn resolve(&mut self, next_hop: &str, mac: Option<MacAddr>) {
+        let next_hop: IpAddr = next_hop.parse().unwrap();
+        self.machine.resolve(next_hop, mac);
+        self.oracle.set_neighbor(next_hop, mac);
+    }
+
+    /// A station of a bridge was heard to have an address, as a router or not, or is forgotten.
+    pub(crate) fn know(&mut self, bridge: &str, address: &str, known: Option<(MacAddr, bool)>) {
+        let (bridge, address) = (name(bridge), address.parse().unwrap());
+        self.machine.set_known(&bridge, address, known);
+        match known {
+            Some((mac, is_router)) => {
+                self.oracle.set_known_neighbor(&bridge, address, mac, is_router);
+            }
+            None => self.oracle.forget_neighbor(&bridge, address),
+        }
     }
 
     /// Lets time pass.
@@ -191,9 +216,26 @@ impl World {
         self.oracle.learned().iter().map(shown).collect()
     }
 
-    /// What holds for every frame: at most one copy for each egress interface and tag stack, never out
-    /// of the interface and VLAN that it came in by, addresses untouched.
-    fn check_invariants(interface: InterfaceId, bytes: &[u8], outcome: &Outcome) {
+    /// What an interface received, as a bridge sees it: what is in the tunnel, if it is a tunnel packet
+    /// to that interface.
+    fn arrived(&self, interface: InterfaceId, bytes: &[u8]) -> Vec<u8> {
+        let is_ours = self
+            .view
+            .interface(interface)
+            .is_some_and(|view| bytes.starts_with(&view.mac.octets()));
+        let inner = is_ours.then(|| tunnelled(bytes)).flatten();
+        inner.map_or(bytes.to_vec(), |(_, _, inner)| inner)
+    }
+
+    /// To whom a copy goes in a tunnel, with its VNI, and what it then holds.
+    fn encapsulated(&self, copy: &Copy) -> Option<(IpAddr, u32, Vec<u8>)> {
+        let own = self.view.interfaces[copy.interface.index()].mac;
+        if copy.bytes[6..12] == own.octets() { tunnelled(&copy.bytes) } else { None }
+    }
+
+    /// What holds for every frame: at most one copy for each egress interface and tag stack and for
+    /// each peer, never out of the interface and VLAN that it came in by, addresses untouched.
+    fn check_invariants(&self, interface: InterfaceId, bytes: &[u8], outcome: &Outcome) {
         let Outcome::Sent { copies, refused } = outcome else { return };
         assert!(!copies.is_empty() || refused.len() > 1, "an empty `Sent` for {bytes:02x?}");
         for pair in copies.windows(2) {
@@ -208,8 +250,16 @@ impl World {
             }
             vids
         };
+        let arrived = self.arrived(interface, bytes);
+        let mut peers = BTreeSet::new();
         for copy in copies {
-            assert_eq!(&copy.bytes[..12], &bytes[..12], "the addresses changed");
+            if let Some((peer, _, inner)) = self.encapsulated(copy) {
+                assert_eq!(&inner[..12], &bytes[..12], "changed, or from tunnel to tunnel");
+                assert!(peers.insert(peer), "two copies to {peer}");
+            } else {
+                let is_same = copy.bytes[..12] == bytes[..12];
+                assert!(is_same || copy.bytes[..12] == arrived[..12], "the addresses changed");
+            }
             assert!(
                 copy.interface != interface || stack(&copy.bytes) != stack(bytes),
                 "{bytes:02x?} returned where it came from"
@@ -217,9 +267,9 @@ impl World {
         }
     }
 
-    /// The outcome as a short text: `vm1[] eth1[10]`, refused copies as `!vm2:mtu_exceeded`,
-    /// `drop hairpin`, `consume bpdu`.
-    pub(crate) fn shown(&self, sent: &[u8], outcome: &Outcome) -> String {
+    /// The outcome as a short text: `vm1[] eth1[10]`, a copy in a tunnel as `up0[]>192.0.2.2/5001`,
+    /// refused copies as `!vm2:mtu_exceeded`, `drop hairpin`, `consume bpdu`.
+    pub(crate) fn shown(&self, ingress: InterfaceId, sent: &[u8], outcome: &Outcome) -> String {
         match outcome {
             Outcome::Dropped(reason) => format!("drop {reason}"),
             Outcome::Consumed(reason) => format!("consume {reason}"),
@@ -231,8 +281,16 @@ impl World {
                 let interface = |id: InterfaceId| self.view.interfaces[id.index()].name.to_string();
                 let copies = copies.iter().map(|copy| {
                     let header = Header::parse(&copy.bytes).unwrap();
-                    assert_payload_intact(sent, &copy.bytes);
-                    format!("{}[{}]", interface(copy.interface), tags(&header))
+                    let way = format!("{}[{}]", interface(copy.interface), tags(&header));
+                    if let Some((peer, vni, inner)) = self.encapsulated(copy) {
+                        assert!(is_intact(sent, &inner), "the payload changed");
+                        return format!("{way}>{peer}/{vni}");
+                    }
+                    let arrived = self.arrived(ingress, sent);
+                    let is_intact =
+                        [sent, &arrived].iter().any(|sent| is_intact(sent, &copy.bytes));
+                    assert!(is_intact, "the payload changed");
+                    way
                 });
                 let refused = refused.iter().map(|(exit, why)| match exit {
                     Exit::Interface(id) => format!("!{}:{why}", interface(*id)),
@@ -244,8 +302,20 @@ impl World {
     }
 }
 
-/// Behind the tags both frames hold the same, but for zeros that one was padded with.
-fn assert_payload_intact(sent: &[u8], copy: &[u8]) {
+/// What a tunnel packet is for and holds: its destination, the VNI and the inner frame.
+fn tunnelled(bytes: &[u8]) -> Option<(IpAddr, u32, Vec<u8>)> {
+    let header = Header::parse(bytes).ok()?;
+    let packet = Packet::parse(header.type_or_length, &bytes[header.payload_offset()..])?.ok()?;
+    let inner = match packet.protocol {
+        17 => tunnel::vxlan(Datagram::parse(packet.payload)?.payload).ok()?,
+        47 => tunnel::gre(packet.payload).ok()?,
+        _ => return None,
+    };
+    Some((packet.destination, inner.vni, inner.frame.to_vec()))
+}
+
+/// Whether both frames hold the same behind the tags, but for zeros that one was padded with.
+fn is_intact(sent: &[u8], copy: &[u8]) -> bool {
     let behind_tags = |bytes: &[u8]| {
         let mut rest = &bytes[12..];
         while let [0x81, 0x00, _, _, more @ ..] | [0x88, 0xa8, _, _, more @ ..] = rest {
@@ -254,7 +324,7 @@ fn assert_payload_intact(sent: &[u8], copy: &[u8]) {
         let end = rest.iter().rposition(|octet| *octet != 0).map_or(0, |last| last + 1);
         rest[..end].to_vec()
     };
-    assert!(behind_tags(copy) == behind_tags(sent), "the payload changed");
+    behind_tags(copy) == behind_tags(sent)
 }
 
 /// Sends each frame and compares what becomes of it with the text.
@@ -262,7 +332,7 @@ fn assert_payload_intact(sent: &[u8], copy: &[u8]) {
 pub(crate) fn check(world: &mut World, steps: &[(&str, Frame, &str)]) {
     for (index, (interface, frame, expected)) in steps.iter().enumerate() {
         let outcome = world.send(interface, frame);
-        let shown = world.shown(&frame.bytes, &outcome);
+        let shown = world.shown(world.interface(interface), &frame.bytes, &outcome);
         assert_eq!(shown, *expected, "step {index} on {interface}: {:02x?}", frame.bytes);
     }
 }
