@@ -17,6 +17,9 @@ const IPV6_MIN_MTU: usize = 1280;
 /// as much as fits 576 octets in all.
 const ICMPV4_ERROR_MAX: usize = 576;
 
+/// ICMPv6 type of a redirect: like an error, it is never answered by one.
+const ICMPV6_REDIRECT: u8 = 137;
+
 /// What an ICMP message is to a tunnel endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Message<'p> {
@@ -115,8 +118,9 @@ fn finish(source: IpAddr, destination: IpAddr, mut message: Vec<u8>) -> Option<V
 /// the packet's destination, as a gateway in a layer 2 network has no address of its own. The frame
 /// has no tags but those that `frame` has.
 ///
-/// `None` if nobody may be told: no IP, IPv4 without DF, a fragment that is not the first, a group
-/// address, or itself an ICMP error (RFC 1122 section 3.2.2, RFC 4443 section 2.4).
+/// `None` if nobody may be told: no IP, IPv4 without DF, a fragment that is not the first, an address
+/// that does not name one host, or itself an ICMP error or redirect (RFC 1122 section 3.2.2, RFC 4443
+/// section 2.4).
 pub fn too_big(frame: &[u8], mtu: u16) -> Option<Vec<u8>> {
     let header = Header::parse(frame).ok()?;
     let inner = InnerIp::of(frame)?;
@@ -125,10 +129,9 @@ pub fn too_big(frame: &[u8], mtu: u16) -> Option<Vec<u8>> {
         return None;
     }
     let (source, destination) = addresses(packet, inner.version)?;
-    let is_host = |address: &IpAddr| !address.is_multicast() && !address.is_unspecified();
     // The offset is the low 13 bits.
     let is_first = inner.version == 6 || u16_at(packet, 6)?.trailing_zeros() >= 13;
-    if !is_host(&source) || !is_host(&destination) || !is_first || is_icmp_error(packet, &inner) {
+    if !is_host(source) || !is_host(destination) || !is_first || is_icmp_error(packet, &inner) {
         return None;
     }
     let (mut message, room) = if inner.version == 4 {
@@ -154,12 +157,22 @@ fn addresses(packet: &[u8], version: u8) -> Option<(IpAddr, IpAddr)> {
     }
 }
 
+/// Whether an address can be that of one host on a network: no group, nobody, loopback, broadcast or
+/// address of class E.
+fn is_host(address: IpAddr) -> bool {
+    let is_odd = match address {
+        IpAddr::V4(v4) => matches!(v4.octets()[0], 0 | 240..),
+        IpAddr::V6(v6) => v6.is_unspecified(),
+    };
+    !is_odd && !address.is_multicast() && !address.is_loopback()
+}
+
 fn is_icmp_error(packet: &[u8], inner: &InnerIp) -> bool {
     let kind = packet.get(inner.header_len).copied();
     match inner.protocol {
         // Everything but queries and their answers.
         PROTOCOL_ICMP => !matches!(kind, Some(0 | 8..=10 | 13..=18)),
-        PROTOCOL_ICMPV6 => kind.is_none_or(|kind| kind < 128),
+        PROTOCOL_ICMPV6 => kind.is_none_or(|kind| kind < 128 || kind == ICMPV6_REDIRECT),
         _ => false,
     }
 }

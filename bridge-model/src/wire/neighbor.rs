@@ -95,7 +95,9 @@ impl Discovery {
     pub const OVERRIDE: u8 = 0x20;
 
     /// Reads an IPv6 packet; `None` if it is no such message, or one that RFC 4861 sections 7.1.1 and
-    /// 7.1.2 tell to discard: hop limit below 255, wrong checksum or code, options of length 0.
+    /// 7.1.2 tell to discard: hop limit below 255, wrong checksum or code, options of length 0, a group
+    /// as target, a question from nobody that is not to a solicited-node group or names a sender, a
+    /// solicited advertisement to a group.
     pub fn parse(packet: &Packet<'_>) -> Option<Self> {
         let (IpAddr::V6(source), IpAddr::V6(destination)) = (packet.source, packet.destination)
         else {
@@ -115,12 +117,21 @@ impl Discovery {
         let target = Ipv6Addr::from_octets(array(bytes, 8)?);
         let wanted = if is_advertisement { 2 } else { 1 };
         let link_address = link_address_option(bytes.get(24..)?, wanted).ok()?;
-        (!target.is_multicast()).then_some(Self {
+        let flags = bytes.get(4)? & 0xe0;
+        let is_forbidden = if is_advertisement {
+            destination.is_multicast() && flags & Self::SOLICITED != 0
+        } else {
+            // The last three octets tell the groups apart.
+            let groups = (destination.octets(), solicited_node(target).octets());
+            let to_group = groups.0[..13] == groups.1[..13];
+            source.is_unspecified() && (!to_group || link_address.is_some())
+        };
+        (!target.is_multicast() && !is_forbidden).then_some(Self {
             is_advertisement,
             source,
             destination,
             target,
-            flags: bytes.get(4)? & 0xe0,
+            flags,
             link_address,
         })
     }

@@ -19,6 +19,8 @@ pub const GRE_FLAG_CHECKSUM: u16 = 0x8000;
 pub const GRE_FLAG_KEY: u16 = 0x2000;
 /// Flag S of GRE: a sequence number is present.
 pub const GRE_FLAG_SEQUENCE: u16 = 0x1000;
+/// Bits of GRE that are ignored on receipt: 6 to 12 (RFC 2784 section 2.3).
+const GRE_IGNORED: u16 = 0x03f8;
 
 /// Why a tunnel header is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -66,11 +68,12 @@ pub const fn vxlan_header(vni: Vni) -> [u8; VXLAN_HEADER_LEN] {
 }
 
 /// Reads the payload of a GRE packet. The key is required, checksum and sequence number are optional;
-/// any other flag, a version other than 0 or a payload other than Ethernet is refused.
+/// a flag of RFC 1701 that changes the header (routing, strict source route), a version other than 0
+/// or a payload other than Ethernet is refused.
 pub fn gre(bytes: &[u8]) -> Result<Inner<'_>, TunnelError> {
     let flags = u16_at(bytes, 0).ok_or(TunnelError::Header)?;
     let protocol = u16_at(bytes, 2).ok_or(TunnelError::Header)?;
-    let known = GRE_FLAG_CHECKSUM | GRE_FLAG_KEY | GRE_FLAG_SEQUENCE;
+    let known = GRE_FLAG_CHECKSUM | GRE_FLAG_KEY | GRE_FLAG_SEQUENCE | GRE_IGNORED;
     if flags & !known != 0 || flags & GRE_FLAG_KEY == 0 || protocol != GRE_ETHERNET {
         return Err(TunnelError::Header);
     }

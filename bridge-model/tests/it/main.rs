@@ -28,4 +28,6 @@ mod reserved;
 #[cfg(test)]
 mod topology;
 #[cfg(test)]
+mod wire;
+#[cfg(test)]
 mod world;
