@@ -68,6 +68,10 @@ pub(crate) enum Command {
     Fdb(Fdb),
     /// Show ports with their counters
     Ports(Ports),
+    /// Show the far ends of tunnels, and how they are reached
+    Tunnels(Tunnels),
+    /// Show the links to the underlay, and the neighbours there
+    Underlay,
     /// Show which frames were dropped, why, and what to do about it
     Drops(Drops),
     /// Explain a drop reason, an error, an exit code or a field; needs no daemon
@@ -144,7 +148,7 @@ pub(crate) struct FdbShow {
     /// Only this bridge
     #[arg(long)]
     pub(crate) bridge: Option<String>,
-    /// Only behind this port
+    /// Only behind this port; `@gw-b` is the tunnel to that host or endpoint
     #[arg(long)]
     pub(crate) port: Option<String>,
     /// Only this station
@@ -169,7 +173,7 @@ pub(crate) struct FdbAdd {
     /// The bridge that the station is in
     #[arg(long)]
     pub(crate) bridge: String,
-    /// The trunk or access port behind which the station is
+    /// The trunk, access port or tunnel behind which the station is
     #[arg(long)]
     pub(crate) port: String,
     /// If the port is a trunk: the VID of the VLAN link that leads there
@@ -209,7 +213,7 @@ pub(crate) struct FdbFlush {
     /// Everything learned in this bridge
     #[arg(long)]
     pub(crate) bridge: Option<String>,
-    /// Everything learned behind this trunk or access port
+    /// Everything learned behind this trunk or access port, or behind a tunnel: `@gw-b`
     #[arg(long)]
     pub(crate) port: Option<String>,
     /// Everything learned behind the trunks of this gateway bridge
@@ -239,13 +243,20 @@ pub(crate) struct Ports {
     pub(crate) neighbors: bool,
 }
 
+/// Arguments of `tunnels`.
+#[derive(Debug, Args)]
+pub(crate) struct Tunnels {
+    /// Only this host or tunnel
+    pub(crate) peer: Option<String>,
+}
+
 /// Arguments of `drops`.
 #[derive(Debug, Args)]
 pub(crate) struct Drops {
     /// Only this reason
     #[arg(value_parser = drop_reason)]
     pub(crate) reason: Option<String>,
-    /// Only this port or interface
+    /// Only this port or interface; `@gw-b` is a tunnel, `%up0` an underlay link
     #[arg(long)]
     pub(crate) port: Option<String>,
     /// Also the reasons for which nothing was dropped

@@ -28,7 +28,12 @@ const REFERENCES: [(Kind, &[(&str, Kind)]); 6] = [
     (Kind::Tunnel, &[("zone", Kind::TunnelZone), ("bridges", Kind::Bridge)]),
     (
         Kind::StaticMac,
-        &[("bridge", Kind::Bridge), ("port", Kind::Trunk), ("port", Kind::AccessPort)],
+        &[
+            ("bridge", Kind::Bridge),
+            ("port", Kind::Trunk),
+            ("port", Kind::AccessPort),
+            ("port", Kind::Tunnel),
+        ],
     ),
 ];
 
@@ -124,6 +129,9 @@ fn text(description: &Description, colour: Colour) -> Result<String, Failure> {
     if let Some(status) = &resource.status {
         let programmed = format!("{} (revision {})", yes(status.programmed), status.revision);
         lines.push(("Programmed".to_owned(), programmed));
+        if let Some(octets) = status.effective_mtu {
+            lines.push(("Effective MTU".to_owned(), octets.to_string()));
+        }
     }
     if let Some(port) = &description.port {
         lines.push(("State".to_owned(), word(port.state().as_str_name(), "STATE_")));
@@ -162,6 +170,13 @@ fn flatten(path: &str, value: &Value, lines: &mut Vec<(String, String)>) {
             return;
         }
         Value::Null => return,
+        // A list of objects with lists in them does not fit on a line.
+        Value::Array(items) if items.iter().any(is_nested) => {
+            for (index, item) in items.iter().enumerate() {
+                flatten(&format!("{path}[{index}]"), item, lines);
+            }
+            return;
+        }
         Value::Array(items) => items.iter().map(item).collect::<Vec<_>>().join(", "),
         Value::Number(tpid) if path == "tpid" => {
             tpid.as_u64().map_or_else(String::new, |tpid| format!("{tpid:#06x}"))
@@ -173,9 +188,14 @@ fn flatten(path: &str, value: &Value, lines: &mut Vec<(String, String)>) {
     }
 }
 
+fn is_nested(value: &Value) -> bool {
+    value.as_object().is_some_and(|fields| fields.values().any(Value::is_array))
+}
+
 /// A value on one line: VID ranges as in the site file, enum values without their prefix.
 fn item(value: &Value) -> String {
-    const PREFIXES: [&str; 4] = ["ADMIN_STATE_", "POLICY_", "MODE_", "KIND_"];
+    const PREFIXES: [&str; 6] =
+        ["ADMIN_STATE_", "POLICY_", "MODE_", "KIND_", "IP_VERSION_", "UDP_CHECKSUM_"];
     match value {
         Value::String(text) => match PREFIXES.iter().find(|prefix| text.starts_with(**prefix)) {
             Some(prefix) => word(text, prefix),

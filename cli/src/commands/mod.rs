@@ -11,6 +11,8 @@ mod host;
 mod offline;
 mod ports;
 mod status;
+mod tunnels;
+mod underlay;
 mod version;
 mod wait;
 
@@ -60,6 +62,8 @@ async fn talk<W: Write>(
         Command::Describe(given) => describe::run(&client, given, out).await,
         Command::Fdb(given) => fdb::run(&client, given, out).await,
         Command::Ports(given) => ports::run(&client, given, out).await,
+        Command::Tunnels(given) => tunnels::run(&client, given, out).await,
+        Command::Underlay => underlay::run(&client, out).await,
         Command::Drops(given) => drops::run(&client, given, out).await,
         Command::Apply(given) => apply::apply(&client, &given, out).await,
         Command::Diff(given) => apply::diff(&client, &given, out).await,

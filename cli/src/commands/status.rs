@@ -86,11 +86,15 @@ pub(super) fn condition_text(condition: &Condition, colour: Colour) -> String {
 }
 
 fn summary(status: &Status) -> Table {
-    let mut table = Table::new(&["PORTS UP", "BRIDGES", "VLAN LINKS", "MACS", "RX", "TX", "DROPS"]);
+    let mut headings = vec!["PORTS UP", "BRIDGES", "VLAN LINKS", "MACS", "RX", "TX", "DROPS"];
+    if status.peers.is_some() {
+        headings.extend(["PEERS UP", "BRIDGE MTU"]);
+    }
+    let mut table = Table::new(&headings);
     let ports = status.ports.unwrap_or_default();
     let macs = status.mac_table.unwrap_or_default();
     let rates = status.rates.unwrap_or_default();
-    table.row([
+    let mut cells = vec![
         format!("{} of {}", ports.up, ports.total),
         status.bridge_count.to_string(),
         status.vlan_link_count.to_string(),
@@ -98,7 +102,15 @@ fn summary(status: &Status) -> Table {
         rate(rates.received),
         rate(rates.sent),
         rate(rates.dropped),
-    ]);
+    ];
+    if let Some(peers) = status.peers {
+        cells.push(format!("{} of {}", peers.up, peers.total));
+        cells.push(match peers.effective_mtu_min {
+            0 => String::new(),
+            octets => octets.to_string(),
+        });
+    }
+    table.row(cells);
     table
 }
 

@@ -73,6 +73,9 @@ fn describe_shows_what_refers_to_an_object() {
     check(Mood::Sound, "describe-trunk", &["describe", "trunk", "trunk1"], 0);
     check(Mood::Sound, "describe-port", &["describe", "trunks/trunk0"], 0);
     check(Mood::Sound, "describe-gateway", &["describe", "gw/gw"], 0);
+    check(Mood::Sound, "describe-host", &["describe", "hosts/gw-a"], 0);
+    check(Mood::Sound, "describe-zone", &["describe", "tunnelZones/fabric"], 0);
+    check(Mood::Sound, "describe-tunnel", &["describe", "tunnels/far"], 0);
 }
 
 #[test]
@@ -99,6 +102,17 @@ fn ports_show_counters() {
     check(Mood::Sound, "ports-vlans", &["ports", "--vlans"], 0);
     check(Mood::Sound, "ports-interfaces", &["ports", "--interfaces"], 0);
     check(Mood::Sound, "ports-neighbors", &["ports", "--neighbors"], 0);
+}
+
+#[test]
+fn tunnels_show_how_each_peer_is_reached_and_that_it_is_not() {
+    check(Mood::Sound, "tunnels", &["tunnels"], 0);
+    check(Mood::Sound, "tunnels-one", &["tunnels", "cn-2"], 0);
+}
+
+#[test]
+fn the_underlay_shows_links_and_neighbours() {
+    check(Mood::Sound, "underlay", &["underlay"], 0);
 }
 
 #[test]

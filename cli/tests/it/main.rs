@@ -8,6 +8,7 @@
 )]
 
 mod canned;
+mod canned_overlay;
 mod check;
 mod errors;
 mod golden_files;

@@ -14,8 +14,8 @@ use tokio::sync::oneshot;
 use tokio_stream::wrappers::UnixListenerStream;
 use tonic::{Code, Request, Response, Status as RpcStatus};
 
-use crate::canned;
 use crate::sluice::{Outcome, command, finish};
+use crate::{canned, canned_overlay};
 
 /// How the daemon behaves.
 #[derive(Clone, Debug)]
@@ -309,5 +309,24 @@ impl GatewayState for Api {
     ) -> Answer<ListNeighborsResponse> {
         self.hear(&request).await?;
         Ok(Response::new(ListNeighborsResponse { neighbors: canned::neighbors() }))
+    }
+
+    async fn list_tunnels(
+        &self,
+        request: Request<ListTunnelsRequest>,
+    ) -> Answer<ListTunnelsResponse> {
+        self.hear(&request).await?;
+        let wanted = &request.get_ref().peer;
+        let mut peers = canned_overlay::peers();
+        peers.retain(|peer| wanted.is_empty() || peer.name.ends_with(wanted));
+        Ok(Response::new(ListTunnelsResponse { peers, revision: 57 }))
+    }
+
+    async fn list_underlay(
+        &self,
+        request: Request<ListUnderlayRequest>,
+    ) -> Answer<ListUnderlayResponse> {
+        self.hear(&request).await?;
+        Ok(Response::new(canned_overlay::underlay()))
     }
 }

@@ -11,7 +11,7 @@ gatewayBridges: [{name: gw}]
 trunks:
   - {name: t1, gatewayBridge: gw, host: gw-a, interface: eth1}
   - {name: t2, gatewayBridge: gw, host: gw-a, interface: eth2}
-  - {name: t3, gatewayBridge: gw, host: gw-b, interface: eth1}
+  - {name: t3, gatewayBridge: gw, host: gw-b, interface: eth1, allowed: [20]}
   - {name: t4, gatewayBridge: gw}
 vlanLinks: [{gatewayBridge: gw, vid: 10, bridge: web}]
 accessPorts:
