@@ -1,5 +1,7 @@
 //! Fields of requests as values of the model: a value, or the path of the field that has none.
 
+use std::net::IpAddr;
+
 use bridge_model::types::{IndividualMac, MacAddr, Name, VlanId};
 
 use crate::failure::BadField;
@@ -56,6 +58,12 @@ pub fn mac(path: &str, text: &str) -> Result<IndividualMac, BadField> {
     mac.try_into().map_err(|why| bad(path, &why))
 }
 
+/// The IP address in `text`.
+pub fn ip(path: &str, text: &str) -> Result<IpAddr, BadField> {
+    let expected = "expected an address such as 192.0.2.1 or 2001:db8::1";
+    text.parse().map_err(|_| bad(path, &format!("{text:?} is not an IP address: {expected}")))
+}
+
 /// The VID `raw`.
 pub fn vid(path: &str, raw: u32) -> Result<VlanId, BadField> {
     raw.try_into().map_err(|why| bad(path, &why))
@@ -102,6 +110,7 @@ mod tests {
         check(mac("mac.mac", "52:54"), "mac.mac", "is not a MAC address");
         check(mac("mac.mac", "ff:ff:ff:ff:ff:ff"), "mac.mac", "is a group address");
         check(mac("mac.mac", "00:00:00:00:00:00"), "mac.mac", "names no station");
+        check(ip("host.vtep[0]", "192.0.2"), "host.vtep[0]", "is not an IP address");
         check(vid("mac.vid", 0), "mac.vid", "expected 1 to 4094");
         check(vid("mac.vid", 4095), "mac.vid", "expected 1 to 4094");
         check(vid("mac.vid", u32::MAX), "mac.vid", "expected 1 to 4094");

@@ -1,17 +1,20 @@
-//! Objects of a site, from the model to the wire.
+//! Objects of a site, from the model to the wire; those that a request may carry also back.
 
 use bridge_model::compile::{MacLimit, OverLimit, StormLimits, StormRate};
 use bridge_model::topology::{
-    AccessPort, AdminState, Attachment, Binding, Bridge, Change, Difference, GatewayBridge, Host,
-    Kind, Lag, ObjectRef, RedundancyMode, StaticMac, StormControl, Topology, TrunkPort, Tunnel,
-    TunnelKind, TunnelZone, VlanLink, VlanSet,
+    AccessPort, AdminState, Attachment, Binding, Change, Difference, GatewayBridge, Kind, Lag,
+    ObjectRef, RedundancyMode, StaticMac, StormControl, Topology, TrunkPort, VlanLink, VlanSet,
 };
-use bridge_model::types::{VlanId, Vni};
+use bridge_model::types::VlanId;
 
 use crate::failure::BadField;
 use crate::field::bad;
 use crate::v1;
 use crate::v1::resource::Spec;
+
+mod overlay;
+
+pub use overlay::{bridge, host, tunnel, tunnel_zone};
 
 /// The kind that a request names by number.
 pub fn kind(path: &str, raw: i32) -> Result<Kind, BadField> {
@@ -97,27 +100,6 @@ pub fn admin(state: AdminState) -> i32 {
 pub fn ranges(set: &VlanSet) -> Vec<v1::VidRange> {
     let range = |(first, last)| v1::VidRange { first: raw(first), last: raw(last) };
     set.ranges().into_iter().map(range).collect()
-}
-
-impl From<&Host> for v1::Host {
-    fn from(host: &Host) -> Self {
-        Self { vtep: text(host.vtep.addresses().next().as_ref()) }
-    }
-}
-
-impl From<&Bridge> for v1::Bridge {
-    fn from(bridge: &Bridge) -> Self {
-        Self {
-            vni: bridge.vni.map(Vni::get),
-            ageing: Some(pbjson_types::Duration {
-                seconds: bridge.ageing.as_secs().into(),
-                nanos: 0,
-            }),
-            mac_limit: bridge.mac_limit.map(Into::into),
-            transparent: bridge.transparent,
-            admin: admin(bridge.admin),
-        }
-    }
 }
 
 impl From<MacLimit> for v1::MacLimit {
@@ -238,26 +220,6 @@ impl From<&StaticMac> for v1::StaticMac {
             vid: entry.vid.map(|(outer, _)| raw(outer)),
             inner_vid: entry.vid.and_then(|(_, inner)| inner).map(raw),
             payload_vid: entry.key.payload_vid.map(raw),
-        }
-    }
-}
-
-impl From<&TunnelZone> for v1::TunnelZone {
-    fn from(zone: &TunnelZone) -> Self {
-        let kind = match zone.kind {
-            TunnelKind::Vxlan => v1::tunnel_zone::Kind::Vxlan,
-            TunnelKind::Gre => v1::tunnel_zone::Kind::Gre,
-        };
-        Self { kind: kind.into(), hosts: zone.hosts.iter().map(ToString::to_string).collect() }
-    }
-}
-
-impl From<&Tunnel> for v1::Tunnel {
-    fn from(tunnel: &Tunnel) -> Self {
-        Self {
-            zone: tunnel.zone.to_string(),
-            remote: tunnel.remote.to_string(),
-            bridges: tunnel.bridges.iter().map(ToString::to_string).collect(),
         }
     }
 }

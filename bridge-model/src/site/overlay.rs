@@ -129,7 +129,7 @@ pub(super) fn tunnel_zone(o: &mut Object<'_, '_>) -> Option<(Name, TunnelZone)> 
     let name = o.required("name", values::name);
     let kind = o.required("kind", kind);
     let hosts = or(o, "hosts", Vec::new(), values::names);
-    let family = or(o, "ipVersion", None, |errors, node| ip_version(errors, node).map(Some));
+    let family = or(o, "ipVersion", IpVersion::Auto, ip_version);
     let udp_checksum = or(o, "udpChecksum", UdpChecksum::default(), checksum);
     let udp_port = or(o, "udpPort", TunnelZone::VXLAN_PORT, udp_port);
     let dscp = or(o, "dscp", TunnelDscp::default(), dscp);
@@ -138,7 +138,7 @@ pub(super) fn tunnel_zone(o: &mut Object<'_, '_>) -> Option<(Name, TunnelZone)> 
     let zone = TunnelZone {
         name: name.clone(),
         kind: kind?,
-        family: family?,
+        family: family?.into(),
         hosts: hosts?,
         udp_checksum: udp_checksum?,
         udp_port: udp_port?,
@@ -170,9 +170,26 @@ fn kind(errors: &mut Errors, node: &Node) -> Option<TunnelKind> {
     values::word(errors, node, &kinds.map(|kind| (kind.name(), kind)))
 }
 
-fn ip_version(errors: &mut Errors, node: &Node) -> Option<IpFamily> {
-    let families = [IpFamily::V4, IpFamily::V6];
-    values::word(errors, node, &families.map(|family| (family.name(), family)))
+/// The IP version of a zone, as it is written.
+#[derive(Clone, Copy)]
+enum IpVersion {
+    Auto,
+    Only(IpFamily),
+}
+
+impl From<IpVersion> for Option<IpFamily> {
+    fn from(version: IpVersion) -> Self {
+        match version {
+            IpVersion::Auto => None,
+            IpVersion::Only(family) => Some(family),
+        }
+    }
+}
+
+fn ip_version(errors: &mut Errors, node: &Node) -> Option<IpVersion> {
+    let only = |family: IpFamily| (family.name(), IpVersion::Only(family));
+    let words = [("auto", IpVersion::Auto), only(IpFamily::V4), only(IpFamily::V6)];
+    values::word(errors, node, &words)
 }
 
 fn checksum(errors: &mut Errors, node: &Node) -> Option<UdpChecksum> {

@@ -113,7 +113,7 @@ fn what_is_left_out_has_the_documented_default_and_is_not_written() {
     // The same, said.
     let said = accepted(&text.replace(
         "hosts: [a]}",
-        "hosts: [a], udpChecksum: auto, udpPort: 4789, dscp: 0, bfd: {interval: 100ms, multiplier: 3}}",
+        "hosts: [a], ipVersion: auto, udpChecksum: auto, udpPort: 4789, dscp: 0, bfd: {interval: 100ms, multiplier: 3}}",
     ));
     assert_eq!(said, site);
 }

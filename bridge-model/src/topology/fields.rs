@@ -337,11 +337,12 @@ fn bfd(bfd: Option<BfdTimers>) -> Value {
 
 fn tunnel_zone(zone: &TunnelZone) -> Fields {
     let checksum = zone.udp_checksum;
+    let family = zone.family.map_or("auto", IpFamily::name);
     Fields::default()
         .identity("name", Value::text(&zone.name))
         .plain("kind", Value::text(zone.kind.name()))
         .or_default("hosts", names(&zone.hosts), zone.hosts.is_empty())
-        .plain("ipVersion", Value::optional(zone.family.map(IpFamily::name)))
+        .or_default("ipVersion", Value::text(family), zone.family.is_none())
         .or_default("udpChecksum", Value::text(checksum.name()), checksum == UdpChecksum::default())
         .or_default(
             "udpPort",

@@ -5,8 +5,8 @@ use std::io::Write;
 use proto::v1::condition::Severity;
 use proto::v1::resource::Spec;
 use proto::v1::{
-    AdminState, GetResourceRequest, ListResourcesRequest, ListResourcesResponse, MacLimit,
-    Resource, mac_limit,
+    AdminState, BfdTimers, GetResourceRequest, Host, ListResourcesRequest, ListResourcesResponse,
+    MacLimit, Resource, TunnelZone, host, mac_limit, tunnel_zone,
 };
 
 use crate::args::{Get, Target};
@@ -77,8 +77,18 @@ pub(super) async fn list(client: &Client, kind: Kind) -> Result<ListResourcesRes
 
 fn headings(kind: Kind) -> &'static [&'static str] {
     match kind {
-        Kind::Host => &["NAME", "VTEP"],
-        Kind::Bridge => &["NAME", "VNI", "AGEING", "MAC LIMIT", "TRANSPARENT", "ADMIN"],
+        Kind::Host => &["NAME", "VTEP", "UNDERLAY", "ROUTES"],
+        Kind::Bridge => &[
+            "NAME",
+            "VNI",
+            "EFFECTIVE MTU",
+            "AGEING",
+            "MAC LIMIT",
+            "TRANSPARENT",
+            "SUPPRESSION",
+            "MSS CLAMP",
+            "ADMIN",
+        ],
         Kind::GatewayBridge => &["NAME", "MODE", "TRANSIT", "RESERVED", "ADMIN"],
         Kind::Trunk => {
             &["NAME", "GATEWAY BRIDGE", "HOST", "INTERFACE", "ALLOWED", "NATIVE", "TPID", "ADMIN"]
@@ -87,8 +97,10 @@ fn headings(kind: Kind) -> &'static [&'static str] {
         Kind::AccessPort => &["NAME", "BRIDGE", "HOST", "INTERFACE", "MAC LIMIT", "ADMIN"],
         Kind::Lag => &["NAME", "MEMBERS"],
         Kind::StaticMac => &["NAME", "BRIDGE", "MAC", "PORT", "VID", "INNER VID", "PAYLOAD VID"],
-        Kind::TunnelZone => &["NAME", "KIND", "HOSTS"],
-        Kind::Tunnel => &["NAME", "ZONE", "REMOTE", "BRIDGES"],
+        Kind::TunnelZone => {
+            &["NAME", "KIND", "HOSTS", "IP VERSION", "UDP PORT", "UDP CHECKSUM", "DSCP", "BFD"]
+        }
+        Kind::Tunnel => &["NAME", "ZONE", "REMOTE", "BRIDGES", "BFD"],
     }
 }
 
@@ -99,9 +111,10 @@ fn table(kind: Kind, resources: &[Resource]) -> Table {
     let mut table = Table::new(&all);
     for resource in resources {
         let mut cells = vec![short(&resource.name).to_owned()];
-        cells.extend(resource.spec.as_ref().map(cells_of).unwrap_or_default());
-        cells.resize(headings(kind).len(), String::new());
         let status = resource.status.as_ref();
+        let mtu = status.and_then(|status| status.effective_mtu);
+        cells.extend(resource.spec.as_ref().map(|spec| cells_of(spec, mtu)).unwrap_or_default());
+        cells.resize(headings(kind).len(), String::new());
         cells.push(status.map_or("", |status| yes(status.programmed)).to_owned());
         let worst = status.and_then(|status| status.conditions.first());
         cells.push(worst.map_or_else(String::new, |worst| match worst.severity() {
@@ -118,15 +131,18 @@ fn short(name: &str) -> &str {
     name.split_once('/').map_or(name, |(_, name)| name)
 }
 
-fn cells_of(spec: &Spec) -> Vec<String> {
+fn cells_of(spec: &Spec, effective_mtu: Option<u32>) -> Vec<String> {
     let vid = |vid: Option<u32>| vid.map_or_else(String::new, |vid| vid.to_string());
     match spec {
-        Spec::Host(host) => vec![host.vtep.clone()],
+        Spec::Host(host) => host_cells(host),
         Spec::Bridge(bridge) => vec![
             vid(bridge.vni),
+            vid(effective_mtu),
             span(bridge.ageing.as_ref()),
             limit(bridge.mac_limit.as_ref()),
             yes(bridge.transparent).to_owned(),
+            yes(bridge.neighbor_suppression).to_owned(),
+            yes(bridge.mss_clamp).to_owned(),
             admin(bridge.admin()),
         ],
         Spec::GatewayBridge(gateway) => vec![
@@ -184,13 +200,49 @@ fn cells_of(spec: &Spec) -> Vec<String> {
             vid(entry.inner_vid),
             vid(entry.payload_vid),
         ],
-        Spec::TunnelZone(zone) => {
-            vec![word(zone.kind().as_str_name(), "KIND_"), zone.hosts.join(",")]
-        }
-        Spec::Tunnel(tunnel) => {
-            vec![tunnel.zone.clone(), tunnel.remote.clone(), tunnel.bridges.join(",")]
-        }
+        Spec::TunnelZone(zone) => zone_cells(zone),
+        Spec::Tunnel(tunnel) => vec![
+            tunnel.zone.clone(),
+            tunnel.remote.clone(),
+            tunnel.bridges.join(","),
+            bfd(tunnel.bfd.as_ref()),
+        ],
     }
+}
+
+fn host_cells(host: &Host) -> Vec<String> {
+    let link = |link: &host::UnderlayLink| {
+        let vlan = link.vlan.map_or_else(String::new, |vlan| format!(":{vlan}"));
+        format!("{}{vlan} {}", link.interface, link.addresses.join(" "))
+    };
+    let route = |route: &host::Route| format!("{} via {}", route.to, route.via.join(" "));
+    vec![
+        host.vtep.join(","),
+        host.underlay.iter().map(link).collect::<Vec<_>>().join(", "),
+        host.routes.iter().map(route).collect::<Vec<_>>().join(", "),
+    ]
+}
+
+fn zone_cells(zone: &TunnelZone) -> Vec<String> {
+    let is_udp = zone.kind() == tunnel_zone::Kind::Vxlan;
+    let udp = |text: String| if is_udp { text } else { String::new() };
+    vec![
+        word(zone.kind().as_str_name(), "KIND_"),
+        zone.hosts.join(","),
+        word(zone.ip_version().as_str_name(), "IP_VERSION_"),
+        udp(zone.udp_port.to_string()),
+        udp(word(zone.udp_checksum().as_str_name(), "UDP_CHECKSUM_")),
+        zone.dscp.clone(),
+        bfd(zone.bfd.as_ref()),
+    ]
+}
+
+/// `100ms x 3`, or `off`.
+fn bfd(timers: Option<&BfdTimers>) -> String {
+    timers.map_or_else(
+        || "off".to_owned(),
+        |timers| format!("{} x {}", span(timers.interval.as_ref()), timers.multiplier),
+    )
 }
 
 fn admin(state: AdminState) -> String {

@@ -34,6 +34,14 @@ const RATE: &str = "frames per second, or {framesPerSecond: N, burst: N}";
 const VID: &str = "1 to 4094";
 const NO_LIMIT: &str = "no limit";
 
+const BFD: &str = "`off`, or {interval: 100ms, multiplier: 3}";
+const INTERVAL: &str = "10ms to 60s";
+const INTERVAL_MEANING: &str =
+    "How often BFD control packets are sent, and the fastest that the other end may send them.";
+const MULTIPLIER: &str = "1 to 255";
+const MULTIPLIER_MEANING: &str =
+    "How many intervals may pass without a packet before the other end counts as down.";
+
 const STORM: &str = "Limits on broadcast, multicast and unknown unicast frames that arrive here; frames beyond are dropped as storm_broadcast, storm_multicast or storm_unknown.";
 const LIMIT: &str = "How many stations may be learned; static entries do not count.";
 const OVER: &str = "What happens to frames of stations beyond macLimit: forwarded unlearned, or dropped as mac_limit.";
@@ -44,7 +52,56 @@ const INTERFACE: &str =
 const FIELDS: &[Field] = &[
     optional("hosts", "a list", "empty", "The machines that run the daemon."),
     required("hosts.name", NAME, "Name of the host: the `name` of its node file."),
-    optional("hosts.vtep", "an IP address", "none", "Address of its tunnel endpoint."),
+    optional(
+        "hosts.vtep",
+        "an IP address, or a list of one IPv4 and one IPv6 address",
+        "none",
+        "Addresses of its tunnel endpoint: what other hosts send tunnels to. Each is an address of an underlay link, or one that the fabric routes to this host.",
+    ),
+    optional(
+        "hosts.underlay",
+        "a list",
+        "empty",
+        "The interfaces, or VLANs of them, on which the host speaks IP for its tunnels. It answers ARP, neighbour discovery and ping there.",
+    ),
+    required(
+        "hosts.underlay.interface",
+        NAME,
+        "The interface, by its name in the host's node file. It may carry a trunk at once, so that a host with one card needs no second.",
+    ),
+    optional(
+        "hosts.underlay.vlan",
+        VID,
+        "untagged",
+        "The VLAN of the interface that the underlay is on; its tag is 0x8100. No port of the interface may carry the same VLAN.",
+    ),
+    required(
+        "hosts.underlay.addresses",
+        "an address with its prefix, such as 192.0.2.1/24, or a list of them",
+        "The host's own addresses on the link, IPv4 or IPv6. What is within their prefixes is reached without a router.",
+    ),
+    optional(
+        "hosts.underlay.kernel",
+        NAME,
+        "none",
+        "An interface of the node file, of kind `tap`, that leads to the kernel of the host. Everything on the link that is neither a tunnel's nor BFD of a peer goes there, and what comes from there goes out by the link. The kernel then owns the addresses, so that SSH or a routing daemon can share them.",
+    ),
+    optional(
+        "hosts.routes",
+        "a list",
+        "empty",
+        "Ways to addresses that are on none of the host's links; the longest prefix counts.",
+    ),
+    required(
+        "hosts.routes.to",
+        "a prefix, such as 198.51.100.0/24",
+        "The destination; 0.0.0.0/0 and ::/0 are the default routes.",
+    ),
+    required(
+        "hosts.routes.via",
+        "an address, or a list of 1 to 8",
+        "Routers on the host's links. Flows are spread over all of them that answer.",
+    ),
     optional(
         "bridges",
         "a list",
@@ -71,6 +128,18 @@ const FIELDS: &[Field] = &[
         "true or false",
         "false",
         "Tags that arrive on access ports are payload, and the MAC table is keyed by the outer VID too. Otherwise such frames are dropped as tagged_on_access.",
+    ),
+    optional(
+        "bridges.neighborSuppression",
+        "true or false",
+        "false",
+        "ARP requests and IPv6 neighbour solicitations for addresses that are known are answered where they arrive and not flooded. Gratuitous ARP, probes for unknown addresses, duplicate address detection, RARP and unsolicited advertisements always pass.",
+    ),
+    optional(
+        "bridges.mssClamp",
+        "true or false",
+        "false",
+        "The segment size that TCP peers announce to each other through a tunnel is lowered to what fits the bridge's effective MTU.",
     ),
     optional(
         "bridges.admin",
@@ -241,7 +310,11 @@ const FIELDS: &[Field] = &[
     ),
     required("staticMacs.bridge", NAME, "The bridge that the station is in."),
     required("staticMacs.mac", "an individual MAC address", "The station."),
-    required("staticMacs.port", NAME, "The trunk or access port behind which it is."),
+    required(
+        "staticMacs.port",
+        NAME,
+        "The trunk, access port or tunnel behind which it is; of any host.",
+    ),
     optional(
         "staticMacs.vid",
         VID,
@@ -264,26 +337,74 @@ const FIELDS: &[Field] = &[
         "tunnelZones",
         "a list",
         "empty",
-        "Hosts that reach each other by tunnels; accepted and checked, not used in this release.",
+        "Hosts that reach each other by tunnels of one kind: each has one to each other.",
     ),
     required("tunnelZones.name", NAME, "Name of the zone."),
-    optional("tunnelZones.kind", "`vxlan` or `gre`", "vxlan", "How its hosts wrap frames."),
-    optional("tunnelZones.hosts", "a list of names", "empty", "Its hosts, each with a `vtep`."),
+    required(
+        "tunnelZones.kind",
+        "`vxlan` or `gre`",
+        "How its hosts wrap frames: VXLAN with the bridge's `vni`, or GRE with the `vni` as key.",
+    ),
+    optional(
+        "tunnelZones.hosts",
+        "a list of names",
+        "empty",
+        "Its hosts, each with a `vtep`. A host may be in several zones, two hosts share at most one.",
+    ),
+    optional(
+        "tunnelZones.ipVersion",
+        "`auto`, `ipv4` or `ipv6`",
+        "auto",
+        "The IP version of tunnels between its hosts; auto is IPv4 between two hosts that both have such a `vtep`, else IPv6.",
+    ),
+    optional(
+        "tunnelZones.udpChecksum",
+        "`auto`, `zero` or `computed`",
+        "auto",
+        "The outer UDP checksum of VXLAN: auto is zero over IPv4 and computed over IPv6; zero sends and accepts none over either (RFC 6935); computed sends one over both. A wrong checksum that arrives is always dropped as tunnel_bad_checksum.",
+    ),
+    optional(
+        "tunnelZones.udpPort",
+        "1 to 65535, but not 3784 or 4784",
+        "4789",
+        "The UDP port of VXLAN; older Linux devices use 8472.",
+    ),
+    optional(
+        "tunnelZones.dscp",
+        "0 to 63, or `copy`",
+        "0",
+        "The DSCP of the outer header: a fixed one, or that of the packet inside.",
+    ),
+    optional(
+        "tunnelZones.bfd",
+        BFD,
+        "{interval: 100ms, multiplier: 3}",
+        "How hosts watch each other: a host that is not heard is sent nothing, and what was learned behind it is forgotten.",
+    ),
+    optional("tunnelZones.bfd.interval", INTERVAL, "100ms", INTERVAL_MEANING),
+    optional("tunnelZones.bfd.multiplier", MULTIPLIER, "3", MULTIPLIER_MEANING),
     optional(
         "tunnels",
         "a list",
         "empty",
-        "Tunnels to endpoints that do not run this daemon; accepted and checked, not used in this release.",
+        "Tunnels of the hosts of a zone to endpoints that do not run this daemon, such as a Linux or Open vSwitch VXLAN port.",
     ),
-    required("tunnels.name", NAME, "Name of the tunnel."),
-    required("tunnels.zone", NAME, "The zone whose hosts use it."),
-    required("tunnels.remote", "an IP address", "The remote endpoint."),
+    required("tunnels.name", NAME, "Name of the tunnel, unique among all ports and hosts."),
+    required("tunnels.zone", NAME, "The zone whose hosts use it, and whose properties it has."),
+    required(
+        "tunnels.remote",
+        "an IP address",
+        "The remote endpoint. Hosts without a `vtep` of its IP version do not use the tunnel.",
+    ),
     optional(
         "tunnels.bridges",
         "a list of names",
         "empty",
-        "The bridges that it carries, each with a `vni`.",
+        "The bridges that it carries, each with a `vni`. Frames of others are dropped as vtep_unknown.",
     ),
+    optional("tunnels.bfd", BFD, "off", "How the endpoint is watched; it has to speak BFD then."),
+    optional("tunnels.bfd.interval", INTERVAL, "100ms", INTERVAL_MEANING),
+    optional("tunnels.bfd.multiplier", MULTIPLIER, "3", MULTIPLIER_MEANING),
 ];
 
 /// Every field as a topic.

@@ -58,9 +58,13 @@ fn an_unknown_name_finds_the_nearest() {
 /// A site that uses every field of the catalogue, in as few documents as their rules allow.
 const EVERY_FIELD: [&str; 2] = [
     r#"
-hosts: [{name: gw-a, vtep: 192.0.2.1}]
+hosts:
+- {name: gw-a, vtep: 192.0.2.1,
+   underlay: [{interface: eth1, vlan: 40, addresses: [192.0.2.1/24], kernel: tap0}],
+   routes: [{to: 0.0.0.0/0, via: [192.0.2.254]}]}
 bridges:
-- {name: web, vni: 5001, ageing: 5m, macLimit: 10, macLimitPolicy: drop, transparent: false, admin: up}
+- {name: web, vni: 5001, ageing: 5m, macLimit: 10, macLimitPolicy: drop, transparent: false,
+   neighborSuppression: true, mssClamp: true, admin: up}
 - {name: clear, transparent: true}
 - {name: pair}
 gatewayBridges:
@@ -82,8 +86,12 @@ staticMacs:
 - {bridge: web, mac: "52:54:00:00:00:01", port: trunk0, vid: 10}
 - {bridge: pair, mac: "52:54:00:00:00:02", port: trunk0, vid: 20, innerVid: 7}
 - {bridge: clear, mac: "52:54:00:00:00:03", port: p2, payloadVid: 9}
-tunnelZones: [{name: underlay, kind: vxlan, hosts: [gw-a]}]
-tunnels: [{name: far, zone: underlay, remote: 192.0.2.9, bridges: [web]}]
+tunnelZones:
+- {name: underlay, kind: vxlan, hosts: [gw-a], ipVersion: ipv4, udpChecksum: zero, udpPort: 8472,
+   dscp: copy, bfd: {interval: 1s, multiplier: 5}}
+tunnels:
+- {name: far, zone: underlay, remote: 192.0.2.9, bridges: [web],
+   bfd: {interval: 1s, multiplier: 5}}
 "#,
     r"
 hosts: [{name: gw-a}]
@@ -170,15 +178,23 @@ fn every_condition_of_the_daemon_can_be_explained_and_no_other() {
 
 #[test]
 fn every_mistake_that_the_model_names_can_be_explained() {
-    let source = include_str!("../../../bridge-model/src/topology/error.rs");
-    let (_, rest) = source.split_once("pub const fn code").unwrap();
-    let (body, _) = rest.split_once("\n    }").unwrap();
-    let codes: Vec<&str> = body.split('"').skip(1).step_by(2).collect();
-    assert!(codes.len() > 15, "{codes:?}");
+    let sources = [
+        include_str!("../../../bridge-model/src/topology/error.rs"),
+        include_str!("../../../bridge-model/src/topology/overlay_error.rs"),
+    ];
+    let mut codes = BTreeSet::from(["syntax", "unknown_key", "missing_key", "value", "duplicate"]);
+    for source in sources {
+        let (_, rest) = source.split_once("pub const fn code").unwrap();
+        let (body, _) = rest.split_once("\n    }").unwrap();
+        let found: Vec<&str> = body.split('"').skip(1).step_by(2).collect();
+        assert!(found.len() > 15, "{found:?}");
+        codes.extend(found);
+    }
 
-    for code in
-        codes.into_iter().chain(["syntax", "unknown_key", "missing_key", "value", "duplicate"])
-    {
+    for code in &codes {
         assert_eq!(find(code).map(|found| found[0].sort), Ok(Sort::Mistake), "{code}");
     }
+    let explained = topics().into_iter().filter(|topic| topic.sort == Sort::Mistake);
+    let explained: BTreeSet<String> = explained.map(|topic| topic.name).collect();
+    assert_eq!(explained, codes.into_iter().map(str::to_owned).collect());
 }

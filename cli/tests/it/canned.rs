@@ -110,12 +110,15 @@ pub(crate) fn degraded_status() -> Status {
         conditions: vec![waiting(), standby],
         ports: Some(PortCount { total: 3, up: 2 }),
         notes: vec!["no hugepages: functional, not a performance result".to_owned()],
+        peers: Some(PeerCount { total: 4, up: 1, effective_mtu_min: 1438 }),
         ..sound_status()
     }
 }
 
 fn resource(name: &str, spec: Spec) -> Resource {
-    let status = ResourceStatus { revision: 57, programmed: true, conditions: Vec::new() };
+    let effective_mtu = (name == "bridges/web").then_some(1450);
+    let status =
+        ResourceStatus { revision: 57, programmed: true, conditions: Vec::new(), effective_mtu };
     Resource { name: name.to_owned(), spec: Some(spec), status: Some(status) }
 }
 
@@ -148,6 +151,8 @@ pub(crate) fn resources() -> Vec<Resource> {
         mac_limit: Some(MacLimit { entries: 1000, policy: mac_limit::Policy::Drop.into() }),
         transparent: false,
         admin: up,
+        neighbor_suppression: true,
+        mss_clamp: false,
     };
     let gateway = GatewayBridge {
         mode: gateway_bridge::Mode::StpTransparent.into(),
@@ -179,14 +184,8 @@ pub(crate) fn resources() -> Vec<Resource> {
         ..StaticMac::default()
     };
     let member = lag::Member { host: "gw-a".to_owned(), interface: "eth2".to_owned() };
-    let zone = TunnelZone { kind: tunnel_zone::Kind::Vxlan.into(), hosts: vec!["gw-a".to_owned()] };
-    let tunnel = Tunnel {
-        zone: "underlay".to_owned(),
-        remote: "192.0.2.9".to_owned(),
-        bridges: vec!["web".to_owned()],
-    };
     vec![
-        resource("hosts/gw-a", Spec::Host(Host { vtep: "192.0.2.1".to_owned() })),
+        resource("hosts/gw-a", Spec::Host(gateway_host())),
         resource("bridges/web", Spec::Bridge(bridge)),
         resource("gatewayBridges/gw", Spec::GatewayBridge(gateway)),
         resource("trunks/trunk0", Spec::Trunk(trunk)),
@@ -195,9 +194,69 @@ pub(crate) fn resources() -> Vec<Resource> {
         resource("accessPorts/p1", Spec::AccessPort(access)),
         resource("lags/bond0", Spec::Lag(Lag { members: vec![member] })),
         resource("staticMacs/web/52:54:00:00:00:01", Spec::StaticMac(fixed)),
-        resource("tunnelZones/underlay", Spec::TunnelZone(zone)),
-        resource("tunnels/far", Spec::Tunnel(tunnel)),
+        resource("tunnelZones/fabric", Spec::TunnelZone(plain_zone())),
+        resource("tunnelZones/underlay", Spec::TunnelZone(zone())),
+        resource("tunnels/far", Spec::Tunnel(tunnel())),
     ]
+}
+
+fn gateway_host() -> Host {
+    let texts = |texts: &[&str]| texts.iter().copied().map(str::to_owned).collect();
+    let untagged = host::UnderlayLink {
+        interface: "up0".to_owned(),
+        vlan: None,
+        addresses: texts(&["192.0.2.1/24", "2001:db8::1/64"]),
+        kernel: String::new(),
+    };
+    let tagged = host::UnderlayLink {
+        vlan: Some(40),
+        addresses: texts(&["198.51.100.1/31"]),
+        kernel: "tap0".to_owned(),
+        ..untagged.clone()
+    };
+    Host {
+        vtep: texts(&["192.0.2.1", "2001:db8::1"]),
+        underlay: vec![untagged, tagged],
+        routes: vec![host::Route {
+            to: "0.0.0.0/0".to_owned(),
+            via: texts(&["192.0.2.254", "192.0.2.253"]),
+        }],
+    }
+}
+
+/// A zone with every property at its default.
+fn zone() -> TunnelZone {
+    let interval = Some(Duration { seconds: 0, nanos: 100_000_000 });
+    TunnelZone {
+        kind: tunnel_zone::Kind::Vxlan.into(),
+        hosts: vec!["gw-a".to_owned()],
+        ip_version: tunnel_zone::IpVersion::Auto.into(),
+        udp_checksum: tunnel_zone::UdpChecksum::Auto.into(),
+        udp_port: 4789,
+        dscp: "0".to_owned(),
+        bfd: Some(BfdTimers { interval, multiplier: 3 }),
+    }
+}
+
+/// One of the other kind, with other properties.
+fn plain_zone() -> TunnelZone {
+    TunnelZone {
+        kind: tunnel_zone::Kind::Gre.into(),
+        hosts: Vec::new(),
+        ip_version: tunnel_zone::IpVersion::Ipv6.into(),
+        dscp: "copy".to_owned(),
+        bfd: None,
+        ..zone()
+    }
+}
+
+fn tunnel() -> Tunnel {
+    Tunnel {
+        zone: "underlay".to_owned(),
+        remote: "192.0.2.9".to_owned(),
+        bridges: vec!["web".to_owned()],
+        bfd: Some(BfdTimers { interval: Some(span(1)), multiplier: 5 }),
+    }
 }
 
 pub(crate) fn kind(resource: &Resource) -> ResourceKind {

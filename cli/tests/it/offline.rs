@@ -42,6 +42,8 @@ fn explain_shows_each_sort_of_word_in_every_format() {
         ("exit", "12"),
         ("field", "trunks.native"),
         ("key", "macLimit"),
+        ("nested-key", "multiplier"),
+        ("underlay-mistake", "next_hop_off_link"),
     ] {
         for format in ["table", "wide", "name", "json", "yaml"] {
             let outcome = run(&["explain", word, "-o", format]);
