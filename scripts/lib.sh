@@ -22,6 +22,8 @@ BUILD_PACKAGES=(libdpdk-dev pkg-config gcc libc6-dev clang libclang-dev)
 LAB_PACKAGES=(iproute2 iputils-ping python3)
 # The judges of the end-to-end tests.
 JUDGE_PACKAGES=(tshark python3-scapy)
+# Foreign peers for the overlay. The lab starts their programs itself, in namespaces of its own.
+PEER_PACKAGES=(openvswitch-switch frr iputils-arping)
 
 note() { printf '%s\n' "$*" >&2; }
 die() {
@@ -56,7 +58,21 @@ need_packages() {
     note "installing: ${missing[*]}"
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -qq >&2
-    apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
+    without_services apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
+}
+
+# Runs a command that installs packages; what they bring for the system to run is not started.
+without_services() {
+    local policy=/usr/sbin/policy-rc.d code=0
+    if [[ -e $policy ]]; then
+        "$@"
+        return
+    fi
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod 755 "$policy"
+    "$@" || code=$?
+    rm -f "$policy"
+    return "$code"
 }
 
 need_cargo() {

@@ -181,11 +181,15 @@ class Frr:
                 answers.append(_answer(terminal))
         return "\n".join(answers[1:])
 
+    @staticmethod
+    def session(remote, local, interface=None, multihop=False):
+        """How a session is named at the terminal."""
+        words = f"peer {remote}{' multihop' if multihop else ''} local-address {local}"
+        return words + (f" interface {interface}" if interface else "")
+
     def add_peer(self, remote, local, interval=100, multiplier=3, interface=None, multihop=False):
         """A BFD session; the interval is in milliseconds."""
-        words = f"peer {remote}{' multihop' if multihop else ''} local-address {local}"
-        words += f" interface {interface}" if interface else ""
-        self.tell("configure terminal", "bfd", words, f"receive-interval {interval}",
+        self.tell("configure terminal", "bfd", self.session(remote, local, interface, multihop), f"receive-interval {interval}",
                   f"transmit-interval {interval}", f"detect-multiplier {multiplier}",
                   "no shutdown")
 

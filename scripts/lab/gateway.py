@@ -5,7 +5,7 @@ import os
 import subprocess
 import time
 
-from .netns import LabError, run, stop_process
+from .netns import LabError, run, stop_process, wait_until
 
 
 class Gateway:
@@ -124,6 +124,21 @@ class Gateway:
             if time.monotonic() >= deadline:
                 return None
             time.sleep(0.02)
+
+    def peers(self):
+        """{name: what `sluice tunnels` says} of the far ends of this host's tunnels."""
+        return {object_name(peer["name"]): peer for peer in self.json("tunnels").get("peers", [])}
+
+    def ready_peers(self):
+        """The peers to which frames are sent."""
+        return {name for name, peer in self.peers().items() if peer.get("state") == "STATE_UP"}
+
+    def wait_peers(self, *names, state="STATE_UP", seconds=10.0):
+        """Waits until these peers are in a state."""
+        def there():
+            peers = self.peers()
+            return all(peers.get(name, {}).get("state") == state for name in names)
+        return wait_until(there, seconds, every=0.05)
 
     def drops(self):
         """{(reason, port): frames}."""

@@ -5,7 +5,8 @@ import unittest
 
 
 def main():
-    suite = unittest.defaultTestLoader.loadTestsFromName("lab.tests.test_lab")
+    suite = unittest.defaultTestLoader.loadTestsFromNames(
+        ["lab.tests.test_lab", "lab.tests.test_foreign"])
     result = unittest.TextTestRunner(verbosity=2, stream=sys.stdout).run(suite)
     failed = len(result.failures) + len(result.errors)
     print(f"{result.testsRun - failed} passed, {failed} failed", flush=True)

@@ -83,8 +83,10 @@ class SwitchPort:
 class Switch:
     """The switch: a thread that forwards until `close`."""
 
-    def __init__(self, lab):
+    def __init__(self, lab, record=True):
+        """Without records it is fast enough for bulk."""
         self._lab = lab
+        self._record = record
         self._ports = {}
         self._macs = {}
         self._lock = threading.Lock()
@@ -96,7 +98,7 @@ class Switch:
         self._thread.start()
         lab.on_close(self.close)
 
-    def add_port(self, name, mode, namespace, device, mac=None):
+    def add_port(self, name, mode, namespace, device, mac=None, mtu=None):
         """Cables a port to a new device in a namespace."""
         descriptor = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
         try:
@@ -106,6 +108,8 @@ class Switch:
             run("ip", "link", "set", made, "netns", namespace, "name", device)
             if mac:
                 run("ip", "-n", namespace, "link", "set", device, "address", mac)
+            if mtu:
+                run("ip", "-n", namespace, "link", "set", device, "mtu", mtu)
             run("ip", "-n", namespace, "link", "set", device, "up")
         except (OSError, LabError):
             os.close(descriptor)
@@ -182,7 +186,8 @@ class Switch:
                 self._forward(port, raw.ljust(MINIMUM_OCTETS, b"\0"))
 
     def _forward(self, port, raw):
-        port.recorder.add("in", raw)
+        if self._record:
+            port.recorder.add("in", raw)
         classified = port.classify(raw)
         if classified is None or (raw[:5] == _RESERVED and raw[5] < 0x10):
             return
@@ -202,4 +207,5 @@ class Switch:
                 os.write(other.descriptor, out)
             except (BlockingIOError, OSError):
                 continue  # the station is down or slow, as on a real wire
-            other.recorder.add("out", out)
+            if self._record:
+                other.recorder.add("out", out)

@@ -13,6 +13,10 @@ MINIMUM_OCTETS = 60  # IEEE 802.3 minimum without the FCS
 TPIDS = (0x8100, 0x88A8)
 ETHERTYPE_IPV4 = 0x0800
 ETHERTYPE_ARP = 0x0806
+ETHERTYPE_IPV6 = 0x86DD
+ETHERTYPE_TEB = 0x6558  # transparent Ethernet bridging, in GRE
+VXLAN_PORT = 4789
+_UDP, _GRE = 17, 47
 
 
 def mac_bytes(text):
@@ -88,6 +92,21 @@ class Frame:
     def is_arp_reply(self, sender, target):
         return self.arp() == (2, sender, target)
 
+    def envelope(self):
+        """The tunnel's header around another frame, or None when this is no VXLAN and no GRE."""
+        if self.ethertype == ETHERTYPE_IPV4 and len(self.payload) >= 20:
+            header = (self.payload[0] & 15) * 4
+            protocol, addresses, family = self.payload[9], self.payload[12:20], socket.AF_INET
+        elif self.ethertype == ETHERTYPE_IPV6 and len(self.payload) >= 40:
+            header, protocol, addresses = 40, self.payload[6], self.payload[8:40]
+            family = socket.AF_INET6
+        else:
+            return None
+        half = len(addresses) // 2
+        ends = (socket.inet_ntop(family, addresses[:half]),
+                socket.inet_ntop(family, addresses[half:]))
+        return _envelope(protocol, ends, self.payload[header:])
+
     def __str__(self):
         if not self.destination:
             return f"{len(self.raw)} octets, too short for Ethernet"
@@ -108,6 +127,36 @@ class Frame:
         if self.ethertype < 0x600:
             return f"802.3 length {self.ethertype}"
         return f"ethertype {self.ethertype:#06x}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Envelope:
+    """What is around a frame in a tunnel: endpoints, VNI or key, and the frame itself."""
+
+    kind: str
+    source: str
+    destination: str
+    vni: int
+    inner: Frame
+    source_port: int | None = None
+
+    def __str__(self):
+        return f"{self.source} > {self.destination}, {self.kind} {self.vni} [{self.inner}]"
+
+
+def _envelope(protocol, ends, packet):
+    if protocol == _UDP and len(packet) >= 16:
+        source_port, port = struct.unpack_from("!HH", packet)
+        if port == VXLAN_PORT and packet[8] & 0x08:
+            return Envelope("VXLAN", *ends, int.from_bytes(packet[12:15], "big"),
+                            Frame.read(packet[16:]), source_port)
+    if protocol == _GRE and len(packet) >= 8:
+        flags, inner = struct.unpack_from("!HH", packet)
+        if inner == ETHERTYPE_TEB and flags & 0x2000:
+            at = 8 if flags & 0x8000 else 4  # a checksum comes before the key
+            return Envelope("GRE", *ends, int.from_bytes(packet[at:at + 4], "big"),
+                            Frame.read(packet[at + 4:]))
+    return None
 
 
 def ethernet(destination, source, ethertype, payload=b"", tags=(), pad=True):

@@ -6,10 +6,15 @@ import traceback
 
 from ..netns import LabError
 from ..report import Report
-from . import badinput, crash, lengths, reserved, scale, tags, taps
+from . import (badinput, crash, lengths, overlay_bfd, overlay_foreign, overlay_matrix, overlay_moves,
+               overlay_mtu, overlay_refused, overlay_transfer, overlay_underlay, overlay_wire,
+               reserved, scale, tags, taps)
 
-PARTS = {module.__name__.rpartition(".")[2]: module
-         for module in (tags, reserved, taps, lengths, scale, badinput, crash)}
+PARTS = {module.__name__.rpartition(".")[2]: module for module in (
+    tags, reserved, taps, lengths, scale, badinput, crash, overlay_wire, overlay_refused,
+    overlay_moves, overlay_foreign, overlay_mtu, overlay_underlay, overlay_bfd, overlay_transfer,
+    overlay_matrix)}
+LONG = ("overlay_matrix",)  # only when it is named
 
 
 def main(names):
@@ -20,7 +25,7 @@ def main(names):
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(1))
     report = Report()
-    for name in names or PARTS:
+    for name in names or [name for name in PARTS if name not in LONG]:
         try:
             PARTS[name].run(report)
         except LabError as error:

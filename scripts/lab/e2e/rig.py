@@ -36,7 +36,13 @@ class Outcome:
 
 
 def _show(frames):
-    return "; ".join(f"{Frame.read(raw)} [{raw.hex()}]" for raw in frames) or "nothing"
+    return "; ".join(f"{Frame.read(raw)} [{raw.hex()}]" if isinstance(raw, bytes)
+                     else " ".join(map(_word, raw)) for raw in frames) or "nothing"
+
+
+def _word(part):
+    """Part of a tunnelled copy: kind, endpoint, VNI, inner octets."""
+    return f"[{Frame.read(part)} {part.hex()}]" if isinstance(part, bytes) else str(part)
 
 
 class Rig:

@@ -29,6 +29,25 @@ class WireTest(unittest.TestCase):
             str(Frame.read(whole[:length]))
 
 
+    def test_what_is_in_a_tunnel_is_read_from_the_outside(self):
+        inner = ethernet(BROADCAST, A, 0x88B5, b"hello")
+        v4 = bytes.fromhex("4500000000004000401100000a0000010a000002")
+        v6 = bytes.fromhex("6000000000001140") + bytes(15) + b"\1" + bytes(15) + b"\2"
+        vxlan = bytes.fromhex("c001 12b5 0000 0000 08000000 00138900") + inner
+        gre = bytes.fromhex("20006558 00001389") + inner
+        for kind, ethertype, packet, ends in (
+                ("VXLAN", 0x0800, v4 + vxlan, ("10.0.0.1", "10.0.0.2")),
+                ("VXLAN", 0x86DD, v6 + vxlan, ("::1", "::2")),
+                ("GRE", 0x0800, v4[:9] + b"\x2f" + v4[10:] + gre, ("10.0.0.1", "10.0.0.2"))):
+            raw = ethernet(A, B, ethertype, packet, (Tag(40),))
+            envelope = Frame.read(raw).envelope()
+            self.assertEqual((envelope.kind, envelope.source, envelope.destination, envelope.vni,
+                              envelope.inner.raw), (kind, *ends, 5001, inner))
+            for length in range(len(raw)):
+                Frame.read(raw[:length]).envelope()
+        self.assertIsNone(Frame.read(inner).envelope())
+
+
 class NamespaceTest(unittest.TestCase):
     def test_a_lab_leaves_nothing_behind(self):
         with Lab() as lab:
