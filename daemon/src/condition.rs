@@ -85,6 +85,26 @@ reasons! {
     LinkDown = "LINK_DOWN", Error,
         "The port carries nothing; stations behind it were forgotten.",
         "Plug in the cable, bring up the neighbour's port, or set `admin: down` if it is meant to be down.";
+    /// This host is to tunnel and has no way onto the underlay: no link is configured, or its interface is not in the node file.
+    UnderlayMissing = "UNDERLAY_MISSING", Error,
+        "No frame reaches another host by that link.",
+        "Set `underlay` on the host in the site file, or add the interface to the node file and restart sluiced.";
+    /// Another station uses an underlay address of this host.
+    AddressConflict = "ADDRESS_CONFLICT", Error,
+        "Tunnels come and go: neighbours send to whichever station they heard last.",
+        "Find the station by its MAC address on the switches; one of the two must get another address.";
+    /// BFD says that a host or a tunnel's endpoint is out of reach.
+    TunnelDown = "TUNNEL_DOWN", Error,
+        "Nothing is sent to it and nothing is taken from it; the stations behind it were forgotten.",
+        "See `sluice tunnels NAME -o wide`: look at the underlay between the two, and whether the other side runs and has BFD on (`bfd`).";
+    /// There is no way to a host or a tunnel's endpoint.
+    TunnelNoRoute = "TUNNEL_NO_ROUTE", Error,
+        "Frames for it are dropped as `tunnel_no_route`.",
+        "Bring up the underlay link, add a route to this host's `routes`, or an address of that network to a link of its `underlay`.";
+    /// A next hop on the underlay does not answer.
+    NeighborUnresolved = "NEIGHBOR_UNRESOLVED", Error,
+        "Frames that it should pass on take another way if there is one; otherwise they are dropped as `neighbor_unresolved`.",
+        "See `sluice underlay`: check the cable, the VLAN of the link and the address of the next hop.";
     /// The site binds a port to an interface that the node file does not have.
     PortWaiting = "PORT_WAITING", Warning,
         "The port carries nothing until the interface exists.",
@@ -93,6 +113,10 @@ reasons! {
     HostUnknown = "HOST_UNKNOWN", Warning,
         "No port of the site is bound to this host, so it forwards nothing.",
         "Add the host to `hosts` in the site file, or correct `name` in the node file.";
+    /// A bridge has ports on several hosts that do not tunnel to each other: it has no VNI, or the hosts share no tunnel zone.
+    BridgeSplit = "BRIDGE_SPLIT", Warning,
+        "Stations of the bridge on different hosts do not reach each other.",
+        "Set `vni` on the bridge, and put the hosts into one of `tunnelZones`.";
     /// The site file was changed on disk and not loaded.
     SiteFileEdited = "SITE_FILE_EDITED", Warning,
         "The gateway runs the configuration that it had before; Apply is refused so that the edit is not lost.",
@@ -105,6 +129,10 @@ reasons! {
     StateNotWritable = "STATE_NOT_WRITABLE", Warning,
         "Changes are refused, and the revision may start over after a restart.",
         "Make the `state` directory of the node file writable for sluiced.";
+    /// Ports of a bridge take larger packets than its tunnels carry.
+    PathMtu = "PATH_MTU", Warning,
+        "Larger packets are dropped as `mtu_exceeded` when they have to pass a tunnel; their senders are told by ICMP if they set DF or use IPv6.",
+        "Lower the MTU of the stations to what the tunnels carry, or raise the MTU of the underlay; `mssClamp: true` on the bridge helps TCP alone.";
     /// Spanning tree frames arrive on an access port.
     BpduOnAccess = "BPDU_ON_ACCESS", Warning,
         "The frames go nowhere; other traffic of the port is not affected. If the port leads to the same network as a trunk, there is a loop that spanning tree cannot see.",

@@ -1,5 +1,7 @@
 //! From what is known to what an operator has to know.
 
+mod overlay;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -35,6 +37,7 @@ pub fn conditions(shared: &Shared, now: Duration) -> Vec<Condition> {
     interfaces(shared, &observed, &mut list);
     ports(&site, &mut list);
     notes(&site, &mut list);
+    overlay::conditions(shared, &site, now, &mut list);
     drops(&site, &observed, &mut list);
     bpdus_on_access(&site, &observed, now, &mut list);
     overload(&observed, &mut list);
@@ -156,11 +159,13 @@ fn notes(site: &SiteView, list: &mut Vec<Condition>) {
                 (Reason::NotActive, format!("gatewayBridges/{gateway_bridge}"))
             }
             Note::NativeUnlinked { trunk, .. } => (Reason::NotActive, trunk.to_string()),
-            Note::UnderlayWaiting { host, .. } => (Reason::PortWaiting, format!("hosts/{host}")),
-            Note::NoUnderlay { host, .. } => (Reason::NotActive, format!("hosts/{host}")),
-            Note::NoRoute { peer, .. } => (Reason::NotActive, peer.to_string()),
+            Note::UnderlayWaiting { host, interface } => {
+                (Reason::UnderlayMissing, format!("hosts/{host}/{interface}"))
+            }
+            Note::NoUnderlay { host, .. } => (Reason::UnderlayMissing, format!("hosts/{host}")),
+            Note::NoRoute { peer, .. } => (Reason::TunnelNoRoute, peer.to_string()),
             Note::NoVni { bridge, .. } | Note::NoCommonZone { bridge, .. } => {
-                (Reason::NotActive, format!("bridges/{bridge}"))
+                (Reason::BridgeSplit, format!("bridges/{bridge}"))
             }
         };
         list.push(Condition::new(reason, object, note.to_string()));

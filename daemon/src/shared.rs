@@ -25,7 +25,7 @@ use crate::window::Window;
 use crate::workers::WorkerView;
 
 /// The site in force.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct SiteView {
     /// The objects.
     pub topology: Arc<Topology>,

@@ -47,6 +47,31 @@ const CONDITIONS: &[(&str, &str, &str)] = &[
         "Plug in the cable, or set `admin: down` if it is meant to be down.",
     ),
     (
+        "UNDERLAY_MISSING",
+        "This host is to tunnel and has no way onto the underlay.",
+        "Set `underlay` on the host, or add the link's interface to the node file and restart sluiced.",
+    ),
+    (
+        "ADDRESS_CONFLICT",
+        "Another station uses an underlay address of this host, so tunnels come and go.",
+        "Find the station by its MAC address on the switches; one of the two must get another address.",
+    ),
+    (
+        "TUNNEL_DOWN",
+        "BFD says that a host or a tunnel's endpoint is out of reach; nothing is sent to it and its stations were forgotten.",
+        "See `sluice tunnels NAME -o wide`; look at the underlay between the two, and whether the other side runs.",
+    ),
+    (
+        "TUNNEL_NO_ROUTE",
+        "No link with carrier and no route leads to a host or a tunnel's endpoint.",
+        "Bring up the link, or add a route or an address to this host in the site file.",
+    ),
+    (
+        "NEIGHBOR_UNRESOLVED",
+        "A next hop on the underlay does not answer ARP or neighbour solicitations.",
+        "See `sluice underlay`; check the cable, the VLAN of the link and the address of the next hop.",
+    ),
+    (
         "PORT_WAITING",
         "A port is bound to an interface that the node file does not have.",
         "Add the interface to the node file and restart sluiced, or correct `interface` in the site file.",
@@ -55,6 +80,11 @@ const CONDITIONS: &[(&str, &str, &str)] = &[
         "HOST_UNKNOWN",
         "The site does not know this host, so no port is bound to it and it forwards nothing.",
         "Add the host to `hosts` in the site file, or correct `name` in the node file.",
+    ),
+    (
+        "BRIDGE_SPLIT",
+        "A bridge has ports on several hosts that do not tunnel to each other.",
+        "Set `vni` on the bridge, and put the hosts into one of `tunnelZones`.",
     ),
     (
         "SITE_FILE_EDITED",
@@ -70,6 +100,11 @@ const CONDITIONS: &[(&str, &str, &str)] = &[
         "STATE_NOT_WRITABLE",
         "The state directory cannot be written, so changes are refused.",
         "Make the `state` directory of the node file writable for sluiced.",
+    ),
+    (
+        "PATH_MTU",
+        "Ports of a bridge take larger packets than its tunnels carry; those are dropped, and their senders told by ICMP.",
+        "Lower the MTU of the stations, raise that of the underlay, or set `mssClamp: true` for TCP.",
     ),
     (
         "BPDU_ON_ACCESS",

@@ -108,7 +108,6 @@ impl Thread {
         let now = self.clock.now();
         self.machine.shutdown(now);
         self.act(now);
-        self.show(now);
     }
 
     /// Takes the newest site. True if the thread is to end.
@@ -222,14 +221,12 @@ impl Thread {
 
     /// Lets workers answer for a station. False if there is no room.
     fn teach(&self, entry: &Entry) -> bool {
-        // The table that workers read comes with `fwd`.
-        let _ = (&self.live, entry);
-        true
+        self.live.neighbors().insert(entry.fid, entry.ip, entry.mac, entry.is_router)
     }
 
     /// Ends that.
     fn unteach(&self, entry: &Entry) {
-        let _ = (&self.live, entry);
+        self.live.neighbors().remove(entry.fid, entry.ip);
     }
 
     fn count_sent(&mut self, sent: bool) {
@@ -268,7 +265,7 @@ impl Thread {
         let suppress = &self.facts.suppress;
         let gone = self.learner.expire(now, |fid| suppress.get(fid.index()).copied().flatten());
         gone.iter().for_each(|entry| self.unteach(entry));
-        self.statistics.known_neighbors = self.learner.entries().count() as u64;
+        self.statistics.known_neighbors = self.live.neighbors().len() as u64;
         self.answers.prune(now);
         self.lateness.advance(now);
         self.conflicts.retain(|conflict| now.saturating_sub(conflict.at) < CONFLICT_SHOWN);
