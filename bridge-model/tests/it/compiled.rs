@@ -1,5 +1,10 @@
 //! The compiler: limits of a host, numbers that stay, and size at 4094 VLANs.
 
+mod attached;
+mod overlay;
+mod properties;
+mod rights;
+
 use bridge_model::compile::{
     Class, CompileError, Domain, Location, MemberRoute, Numbering, Place, PushTags, Scope,
     TaggedClasses, compile,

@@ -19,8 +19,10 @@ use proptest::sample::select;
 
 use self::frames::{STATION_IPS, bytes};
 use self::outer::{Outer, outer};
-use self::overlay::{PEER_NAMES, PEERS, ROUTERS};
-use self::site::{INTERFACES, site, vid};
+pub(crate) use self::overlay::PEER_NAMES;
+use self::overlay::{PEERS, ROUTERS};
+use self::site::vid;
+pub(crate) use self::site::{HOSTS, INTERFACES, site};
 use crate::world::{World, mac, name, view};
 
 /// What arrives on an interface.

@@ -56,7 +56,7 @@ pub(super) const OWN: [&str; 7] =
 /// VLANs that an underlay link may be on. VID 2 is also one of those that trunks carry.
 pub(super) const LINK_VLANS: [u16; 2] = [40, 2];
 /// Objects that a peer may stand for.
-pub(super) const PEER_NAMES: [&str; 6] = ["o1", "o2", "o3", "f0", "f1", "f2"];
+pub(crate) const PEER_NAMES: [&str; 6] = ["o1", "o2", "o3", "f0", "f1", "f2"];
 
 /// What makes a site an overlay.
 #[derive(Clone, Debug)]

@@ -14,10 +14,10 @@ use super::overlay;
 use crate::world::name;
 
 /// The interfaces of host `h`. Ports are on the first five; the last is for a way to the kernel.
-pub(super) const INTERFACES: [&str; 6] = ["i0", "i1", "i2", "i3", "i4", "i5"];
+pub(crate) const INTERFACES: [&str; 6] = ["i0", "i1", "i2", "i3", "i4", "i5"];
 pub(super) const VIDS: [u16; 4] = [1, 2, 77, 4094];
 /// The hosts of a site; the first is the one that is looked at.
-pub(super) const HOSTS: [&str; 4] = ["h", "o1", "o2", "o3"];
+pub(crate) const HOSTS: [&str; 4] = ["h", "o1", "o2", "o3"];
 
 pub(super) fn vid() -> impl Strategy<Value = VlanId> + Clone {
     select(&VIDS[..]).prop_map(|raw| VlanId::new(raw).unwrap())
@@ -175,7 +175,7 @@ fn static_mac() -> impl Strategy<Value = StaticMac> {
 }
 
 /// A site that keeps the limits: what breaks one is left out.
-pub(super) fn site() -> BoxedStrategy<Topology> {
+pub(crate) fn site() -> BoxedStrategy<Topology> {
     // Boxed, because the trees of values are too large for a test's stack otherwise.
     let bridges = (bridge(0), bridge(1), bridge(2)).boxed();
     let gateways = (gateway(0), gateway(1)).boxed();
