@@ -1,6 +1,6 @@
 //! Buffers laid out as a driver's: a handle of one pointer, a metadata line, headroom, data.
 
-use fwd::frame::{Frame, FrameBurst, Io};
+use fwd::frame::{BURST, Frame, FrameBurst, Io};
 
 use bridge_model::types::InterfaceId;
 
@@ -41,6 +41,19 @@ impl PoolFrame {
             self.0.data.0.get_mut(usize::from(HEADROOM)..).and_then(|data| data.first_chunk_mut())
         {
             *place = head;
+        }
+    }
+
+    /// Receives a whole frame, which fits.
+    #[inline]
+    pub(super) fn fill(&mut self, content: &[u8]) {
+        self.0.start = HEADROOM;
+        self.0.octets = 0;
+        let room = self.0.data.0.get_mut(usize::from(HEADROOM)..);
+        let place = room.and_then(|room| room.get_mut(..content.len()));
+        if let (Some(place), Ok(octets)) = (place, u16::try_from(content.len())) {
+            place.copy_from_slice(content);
+            self.0.octets = octets;
         }
     }
 
@@ -94,7 +107,8 @@ impl Frame for PoolFrame {
 
     #[inline]
     fn truncate(&mut self, octets: usize) {
-        self.0.octets = u16::try_from(octets).map_or(self.0.octets, |octets| octets.min(self.0.octets));
+        self.0.octets =
+            u16::try_from(octets).map_or(self.0.octets, |octets| octets.min(self.0.octets));
     }
 
     fn pad_to(&mut self, octets: usize) -> bool {
@@ -155,6 +169,12 @@ impl Io for Sink {
 }
 
 impl Sink {
+    /// With buffers for so many bursts.
+    pub(super) fn new(bursts: usize) -> Self {
+        let burst = |_| (0..BURST).map(|_| PoolFrame::new()).collect();
+        Self { pool: (0..bursts).map(burst).collect(), filled: bursts, ..Self::default() }
+    }
+
     #[inline]
     pub(super) fn take_back(&mut self, frames: &mut FrameBurst<PoolFrame>) {
         if let Some(slot) = self.pool.get_mut(self.filled) {

@@ -7,7 +7,10 @@
 //! never subtracted.
 
 mod buffer;
+pub mod flood;
+mod rig;
 mod scene;
+pub mod tunnel;
 
 #[cfg(test)]
 mod tests;
@@ -17,7 +20,8 @@ use fwd::mac::Isa;
 use serde::Serialize;
 
 use crate::stats::Summary;
-pub use scene::{Scene, SceneError};
+pub use rig::SceneError;
+pub use scene::Scene;
 
 /// Which way frames go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
