@@ -7,9 +7,11 @@ use crate::types::{Name, VlanId};
 /// A set of places whose learned stations are forgotten together.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
-    /// One access port, or one trunk with all its VIDs.
+    /// One access port, one trunk with all its VIDs, or one peer by the name of its port
+    /// ([`Name::of_peer`]).
     Port(Name),
-    /// All trunks of a gateway bridge.
+    /// All trunks of a gateway bridge on this host. What was learned behind peers stays, even if they
+    /// reach it by trunks of that gateway bridge: they alone know which stations these are.
     GatewayBridge {
         /// The gateway bridge.
         name: Name,
