@@ -28,6 +28,24 @@ mod reserved;
 #[cfg(test)]
 mod topology;
 #[cfg(test)]
+mod underlay_addresses;
+#[cfg(test)]
+mod underlay_bfd;
+#[cfg(test)]
+mod underlay_bfd_packets;
+#[cfg(test)]
+mod underlay_echo;
+#[cfg(test)]
+mod underlay_neighbor;
+#[cfg(test)]
+mod underlay_path_mtu;
+#[cfg(test)]
+mod underlay_properties;
+#[cfg(test)]
+mod underlay_suppress;
+#[cfg(test)]
+mod underlay_world;
+#[cfg(test)]
 mod wire;
 #[cfg(test)]
 mod world;
