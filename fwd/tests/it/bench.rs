@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bridge_model::compile::{Compiled, Domain, HostView, Numbering, Scope, compile};
+use bridge_model::compile::{
+    Compiled, Domain, HostView, Numbering, Scope, UnderlayTable, compile,
+};
 use bridge_model::oracle::Learned;
 use bridge_model::reason::{DropReason, PuntReason};
 use bridge_model::topology::Topology;
@@ -47,6 +49,7 @@ pub(crate) struct Bench {
     pub(crate) protocols: Consumer<ProtocolFrame>,
     pub(crate) samples: Consumer<DropSample>,
     pub(crate) image: Arc<Image>,
+    pub(crate) underlay: UnderlayTable,
     before: Snapshot,
     epoch: u64,
 }
@@ -131,6 +134,7 @@ impl Bench {
             protocols,
             samples,
             image,
+            underlay: compiled.tables.underlay,
             before: Snapshot::default(),
             epoch: 1,
         }
@@ -145,6 +149,7 @@ impl Bench {
         self.image = Arc::new(Image::build(&compiled.tables, parts).unwrap());
         assert_eq!(self.learner.install(&self.image, &compiled.static_macs, now), vec![]);
         self.publisher.publish(&self.image);
+        self.underlay = compiled.tables.underlay;
         self.learner.retire(self.numbering.retired(), self.numbering.retired_fids());
         assert!(self.worker.poll_image());
         self.publisher.poll();

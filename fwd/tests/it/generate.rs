@@ -39,7 +39,7 @@ pub(crate) fn view() -> HostView {
     let interface = |index| InterfaceView {
         name: interface(index),
         mtu: 1500,
-        mac: MacAddr::ZERO,
+        mac: MacAddr::from_u64(0x0600_0000_0000 | u64::from(index)),
         link: Link::Up,
     };
     HostView::new(host(), (0..INTERFACES).map(interface).collect())

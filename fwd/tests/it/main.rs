@@ -11,6 +11,7 @@ mod accounting;
 mod bench;
 mod differential;
 mod generate;
+mod overlay;
 mod publication;
 mod random;
 mod rules;
