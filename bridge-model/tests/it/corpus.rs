@@ -50,7 +50,7 @@ accessPorts:
 }
 
 /// The frames of a classic pcap file with link type Ethernet; `None` for any other file.
-fn pcap_frames(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
+pub(crate) fn pcap_frames(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
     let big = match bytes.get(..4)? {
         [0xd4, 0xc3, 0xb2, 0xa1] | [0x4d, 0x3c, 0xb2, 0xa1] => false,
         [0xa1, 0xb2, 0xc3, 0xd4] | [0xa1, 0xb2, 0x3c, 0x4d] => true,
@@ -74,7 +74,7 @@ fn pcap_frames(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
     Some(frames)
 }
 
-fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+pub(crate) fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     let mut entries: Vec<PathBuf> =
         std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     entries.sort();

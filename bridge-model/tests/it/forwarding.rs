@@ -1,6 +1,5 @@
 //! Section 4: F1 to F7 as far as one host goes, minimum length, MTU, order of tags. (F3, F6 and F8 need
-//! a second host and tunnels, which this release does not compile; F9 is about queues and belongs to
-//! the data plane.)
+//! a second host: see `overlay`. F9 is about queues and belongs to the data plane.)
 
 use crate::admission::{SITE, world};
 use crate::world::{World, check, frame, payload};
