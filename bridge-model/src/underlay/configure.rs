@@ -30,6 +30,8 @@ pub(super) struct Leaving {
 impl Machine {
     /// Takes over new tables. `links_up` says for each link whether it has carrier. Neighbours and
     /// sessions that both tables have go on undisturbed, whatever their numbers are now.
+    ///
+    /// What is new to do is left to [`Self::tick`], before which arrived frames are to be handed in.
     pub fn configure(&mut self, now: Duration, table: &UnderlayTable, links_up: &[bool]) {
         self.take_leave(now, table);
         let link = |(index, link)| {
@@ -46,12 +48,12 @@ impl Machine {
         self.adopt_addresses(now, &old);
         self.adopt_peers(now, table);
         self.schedule_all();
-        self.tick(now);
     }
 
-    /// The number of a link now.
+    /// The number of a link now, if it has carrier.
     fn number(&self, key: LinkKey) -> Option<UnderlayId> {
-        self.net.links.iter().find(|link| link.key == key).map(|link| link.id)
+        let link = self.net.links.iter().find(|link| link.key == key)?;
+        link.has_carrier.then_some(link.id)
     }
 
     /// Gives up the sessions that the new table does not have, and all that was said of peers that it

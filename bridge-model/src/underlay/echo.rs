@@ -12,6 +12,19 @@ const INTERVAL: Duration = Duration::from_millis(1);
 /// So many may be answered at once: a burst of [`INTERVAL`]s.
 const BURST: Duration = Duration::from_millis(100);
 
+/// One for peers, one for everybody else.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Responders {
+    peers: Responder,
+    others: Responder,
+}
+
+impl Responders {
+    pub(super) const fn of(&mut self, is_peer: bool) -> &mut Responder {
+        if is_peer { &mut self.peers } else { &mut self.others }
+    }
+}
+
 /// The rate limit of answers, as a virtual clock (GCRA): when the last one would have been answered, had
 /// they come evenly.
 #[derive(Clone, Debug, Default)]

@@ -44,7 +44,7 @@ pub use view::{BfdView, Hops, NeighborState, NeighborView, PathMtuState, PathMtu
 
 use announce::Announcer;
 use configure::Leaving;
-use echo::Responder;
+use echo::Responders;
 use net::Net;
 use peer::Peer;
 use random::Random;
@@ -118,7 +118,8 @@ pub struct Machine {
     random: Random,
     net: Net,
     announcer: Announcer,
-    responder: Responder,
+    /// Pings of peers are counted apart: nobody else can keep them from finding their path MTU.
+    responders: Responders,
     /// Every address of this host.
     local: Vec<IpAddr>,
     /// In the order of the table.
@@ -153,7 +154,7 @@ impl Machine {
             random: Random::new(seed),
             net: Net::default(),
             announcer: Announcer::default(),
-            responder: Responder::default(),
+            responders: Responders::default(),
             local: Vec::new(),
             peers: Vec::new(),
             by_address: BTreeMap::new(),

@@ -48,8 +48,28 @@ enum Phase {
     Check,
     /// Does a larger one: the links' MTU, or at least one octet more?
     Raise,
-    /// `lo` passes, `hi` does not.
-    Search { lo: u16, hi: u16 },
+    /// Between a size that passes and one that does not.
+    Search(Search),
+}
+
+/// A search: `lo` passes, `hi` does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Search {
+    lo: u16,
+    hi: u16,
+    /// The size that began it by not passing.
+    from: u16,
+    /// `hi` is being tried again, when nothing is left between: pings are lost for other reasons too,
+    /// and if it passes now, what is between it and `from` was not looked at.
+    is_doubted: bool,
+    /// How often that may still be done.
+    doubts: u8,
+}
+
+impl Search {
+    const fn new(lo: u16, hi: u16) -> Self {
+        Self { lo, hi, from: hi, is_doubted: false, doubts: 3 }
+    }
 }
 
 /// The tries with one size.
@@ -122,7 +142,7 @@ impl PathMtu {
 
     pub(super) const fn state(&self) -> PathMtuState {
         match self.phase {
-            Phase::Search { .. } => PathMtuState::Searching,
+            Phase::Search(_) => PathMtuState::Searching,
             _ if self.is_confirmed => PathMtuState::Confirmed,
             _ => PathMtuState::Unknown,
         }
@@ -250,16 +270,18 @@ impl PathMtu {
                 self.is_confirmed = false;
                 self.rest(pause);
             }
-            (Phase::Check, Verdict::Lost) => self.search(now, (self.floor, size), None, pause),
+            (Phase::Check, Verdict::Lost) => {
+                self.search(now, Search::new(self.floor, size), None, pause);
+            }
             (Phase::Raise, Verdict::Passed) if size == self.link_mtu => {
                 self.settle(now, size);
                 self.rest(pause);
             }
             (Phase::Raise, Verdict::Passed) => {
-                self.search(now, (size, self.link_mtu), None, pause);
+                self.search(now, Search::new(size, self.link_mtu), None, pause);
             }
             (Phase::Raise, Verdict::TooBig(mtu)) if mtu > self.mtu => {
-                self.search(now, (self.mtu, size), Some(mtu), pause);
+                self.search(now, Search::new(self.mtu, size), Some(mtu), pause);
             }
             (Phase::Raise, Verdict::Lost) if size == self.link_mtu && size > self.mtu + 1 => {
                 self.begin(now, self.mtu + 1);
@@ -268,26 +290,35 @@ impl PathMtu {
                 self.raise_at = now + RAISE;
                 self.rest(pause);
             }
-            (Phase::Search { hi, .. }, Verdict::Passed) => {
-                self.search(now, (size, hi), None, pause);
+            (Phase::Search(search), Verdict::Passed) => {
+                let hi = if search.is_doubted { search.from } else { search.hi };
+                let next = Search { lo: size, hi, is_doubted: false, ..search };
+                self.search(now, next, None, pause);
             }
-            (Phase::Search { lo, .. }, Verdict::Lost) => self.search(now, (lo, size), None, pause),
-            (Phase::Search { lo, .. }, Verdict::TooBig(mtu)) => {
-                self.search(now, (lo, size), Some(mtu), pause);
+            (Phase::Search(search), Verdict::Lost) => {
+                self.search(now, Search { hi: size, ..search }, None, pause);
+            }
+            (Phase::Search(search), Verdict::TooBig(mtu)) => {
+                self.search(now, Search { hi: size, ..search }, Some(mtu), pause);
             }
         }
     }
 
-    /// `lo` passes, `hi` does not: tries a size between them, or is done.
-    fn search(&mut self, now: Duration, (lo, hi): (u16, u16), said: Option<u16>, pause: Duration) {
-        if hi <= lo + 1 {
+    /// Goes on searching, or is done.
+    fn search(&mut self, now: Duration, search: Search, said: Option<u16>, pause: Duration) {
+        let Search { lo, hi, is_doubted, doubts, .. } = search;
+        if hi > lo + 1 {
+            self.phase = Phase::Search(search);
+            let middle = lo + (hi - lo) / 2;
+            self.begin(now, said.filter(|said| (lo + 1..hi).contains(said)).unwrap_or(middle));
+        } else if hi > lo && !is_doubted && doubts > 0 {
+            let doubts = doubts - 1;
+            self.phase = Phase::Search(Search { is_doubted: true, doubts, ..search });
+            self.begin(now, hi);
+        } else {
             self.settle(now, lo);
             self.rest(pause);
-            return;
         }
-        self.phase = Phase::Search { lo, hi };
-        let middle = lo + (hi - lo) / 2;
-        self.begin(now, said.filter(|said| (lo + 1..hi).contains(said)).unwrap_or(middle));
     }
 
     fn settle(&mut self, now: Duration, mtu: u16) {

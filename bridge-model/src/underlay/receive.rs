@@ -120,7 +120,9 @@ impl Machine {
         match Message::parse(packet) {
             Some(Message::EchoRequest { id, data }) => {
                 let owns = self.net.link(link).is_some_and(|link| link.owner == Owner::Us);
-                let answer = owns.then(|| self.responder.answer(now, packet, id, data)).flatten();
+                let is_peer = self.by_address.contains_key(&packet.source);
+                let responder = self.responders.of(is_peer);
+                let answer = owns.then(|| responder.answer(now, packet, id, data)).flatten();
                 if let Some(answer) = answer {
                     self.net.send_packet_to(link, from, &answer);
                 }

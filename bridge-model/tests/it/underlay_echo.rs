@@ -105,6 +105,21 @@ fn a_thousand_pings_a_second_are_answered_and_not_more() {
 }
 
 #[test]
+fn nobody_else_can_keep_a_peers_ping_from_being_answered() {
+    let (mut world, table) = scene(4);
+    let (us, ours) = (table.peers[0].local, table.links[0].mac);
+    let flood = request(ip("192.0.2.77"), us, ours, b"hello");
+    for _ in 0..10_000 {
+        world.inject(0, 0, &flood);
+    }
+    let sent = world.answers(0, |world| world.inject(0, 0, &flood));
+    assert!(sent.is_empty());
+    let frame = request(table.peers[0].remote, us, ours, b"hello");
+    let sent = world.answers(0, |world| world.inject(0, 0, &frame));
+    assert_eq!(answers(&sent), [b"hello"]);
+}
+
+#[test]
 fn a_jumbo_ping_that_was_cut_on_its_way_here_is_answered_in_full_if_the_rest_is_zero() {
     for family in [4, 6] {
         let (mut world, mut table) = scene(family);

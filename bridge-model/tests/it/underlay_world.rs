@@ -177,7 +177,7 @@ impl World {
 
     pub(crate) fn configure_links(&mut self, host: usize, table: &UnderlayTable, up: &[bool]) {
         self.hosts[host].machine.configure(self.now, table, up);
-        self.drain(host);
+        self.settle(host);
     }
 
     /// The host starts again, with another seed.
