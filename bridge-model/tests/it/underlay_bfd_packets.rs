@@ -321,6 +321,11 @@ fn section_6_8_3_a_second_change_waits_for_the_end_of_the_first_poll() {
         scene.world.configure(0, &scene.table.clone());
     };
     set(&mut scene, 200);
+    // An answer to a poll that nobody has sent yet is none.
+    scene.says.is_final = true;
+    scene.hear();
+    scene.says.is_final = false;
+    assert_eq!(scene.view().transmit_interval, 100 * MS);
     assert!(scene.next().poll);
     set(&mut scene, 300);
     let before = scene.next();
