@@ -75,8 +75,8 @@ pub struct InterfaceTable {
 pub enum TaggedClasses {
     /// All alike: no trunk here.
     All(Class),
-    /// A trunk: by VID of the outer tag when its TPID is `tpid`; any other TPID is
-    /// [`DropReason::BadTpid`].
+    /// A trunk, or an interface with underlay links, whatever else is on it: by VID of the outer tag
+    /// when its TPID is `tpid`; any other TPID is [`DropReason::BadTpid`].
     Trunk {
         /// The TPID that this trunk speaks.
         tpid: Tpid,
@@ -148,7 +148,7 @@ pub enum Class {
 pub struct PortTable {
     /// The port's name in the topology.
     pub name: Name,
-    /// The interface it is bound to.
+    /// The interface it is bound to. Of a peer, which its paths lead to, it means nothing.
     pub interface: InterfaceId,
     /// Limits on flooded traffic that arrives here, for the whole port.
     pub storm: StormLimits,
@@ -215,7 +215,8 @@ pub struct FidTable {
     /// Known neighbours are answered for (`neighborSuppression`).
     pub suppress: bool,
     /// The largest layer 3 packet that every tunnel of this domain carries, in octets; `None` without
-    /// tunnels. The effective MTU of the bridge.
+    /// tunnels. The effective MTU of the bridge. A peer without a path, to which nothing goes however
+    /// small, does not count.
     pub tunnel_mtu: Option<u16>,
     /// TCP SYN segments to and from tunnels announce at most `tunnel_mtu` less the headers.
     pub clamp_mss: bool,

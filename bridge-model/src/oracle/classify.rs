@@ -35,18 +35,17 @@ impl Arrival {
 impl Site {
     /// Rule 2.3. A tagged frame is for the trunk if there is one, and an untagged frame for the trunk
     /// if it has a native VLAN; the rest is for the access port. Control frames are for the trunk.
+    /// Beside an underlay link, where tags are read first, a priority tag is none.
     pub(super) fn check_admin(
         &self,
         ports: Ports<'_>,
         header: &Header,
         is_control: bool,
     ) -> Result<(), DropReason> {
+        let is_tagged = header.outer_vid_raw().is_some_and(|vid| vid != 0 || !ports.underlay);
         let is_up = match ports {
             Ports { trunk: Some(trunk), access, .. }
-                if is_control
-                    || header.outer.is_some()
-                    || trunk.native.is_some()
-                    || access.is_none() =>
+                if is_control || is_tagged || trunk.native.is_some() || access.is_none() =>
             {
                 self.trunk_is_up(trunk)
             }

@@ -13,7 +13,7 @@ use bridge_model::wire::reserved::ReservedClass;
 
 use super::overlay::{SITE, compiled, down, here, notes, paths, site, with};
 use super::rights::gateways;
-use crate::world::{name, topology, view};
+use crate::world::{World, check, frame, name, topology, view};
 
 /// The tables of an interface: untagged, VID 40, VID 9, LLDP and BPDU.
 fn interface(compiled: &Compiled, of: &str) -> (Class, Option<Class>, Class, [ReservedAction; 2]) {
@@ -105,6 +105,38 @@ fn c7_an_interface_to_the_kernel_takes_untagged_frames_only() {
     assert_eq!(link.kernel, Some(InterfaceId(4)));
     assert_eq!((link.vlan, link.mtu), (VlanId::new(40).ok(), 1500));
     assert_eq!(link.mac, here().interfaces[3].mac);
+}
+
+#[test]
+fn u0_beside_a_link_a_priority_tag_counts_as_none_whatever_the_trunks_state() {
+    for (link, trunk, expected) in [
+        ("vlan: 40, ", "up", "vm1[]"),
+        ("vlan: 40, ", "down", "vm1[]"),
+        ("", "up", "drop not_for_us"),
+        ("", "down", "drop not_for_us"),
+    ] {
+        let link = format!("{{interface: eth1, {link}addresses");
+        let mut text = with("{interface: up0, addresses", &link);
+        text += &format!(
+            "gatewayBridges: [{{name: gw}}]\n\
+             trunks: [{{name: t, gatewayBridge: gw, host: h, interface: eth1, admin: {trunk}}}]\n"
+        );
+        if expected == "vm1[]" {
+            text = text.replace(
+                "accessPorts:\n",
+                "accessPorts:\n- {name: q, bridge: web, host: h, interface: eth1}\n",
+            );
+            text = text
+                .replace("bridges: [web]}", "bridges: []}")
+                .replace("name: pa, bridge: web", "name: pa, bridge: lone");
+        }
+        let mut world = World::with(topology(&text), here());
+        check(&mut world, &[("eth1", frame("A", "B").tag(0), expected)]);
+        let state = if trunk == "up" { "vlan_unknown" } else { "admin_down" };
+        check(&mut world, &[("eth1", frame("A", "B").tag(9), &format!("drop {state}"))]);
+        check(&mut world, &[("eth1", frame("A", "B").tag(4095), "drop vlan_reserved")]);
+        check(&mut world, &[("eth1", frame("A", "B").stag(9), "drop bad_tpid")]);
+    }
 }
 
 #[test]

@@ -28,7 +28,7 @@ pub(super) fn mostly(usual: bool) -> impl Strategy<Value = bool> + Clone {
 }
 
 fn admin() -> impl Strategy<Value = AdminState> {
-    prop::bool::weighted(0.97).prop_map(|up| if up { AdminState::Up } else { AdminState::Down })
+    prop::bool::weighted(0.95).prop_map(|up| if up { AdminState::Up } else { AdminState::Down })
 }
 
 fn mac_limit() -> impl Strategy<Value = Option<MacLimit>> {
