@@ -22,6 +22,8 @@ mod limits;
 #[cfg(test)]
 mod machine;
 #[cfg(test)]
+mod overlay_sites;
+#[cfg(test)]
 mod overlay;
 #[cfg(test)]
 mod parsers;
