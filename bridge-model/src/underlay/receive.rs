@@ -44,7 +44,7 @@ impl Machine {
             self.told(now, link, header.source, told);
             return;
         }
-        let bytes = completed(header.type_or_length, bytes);
+        let bytes = completed(header.type_or_length, bytes, us.mtu.into());
         let Some(Ok(packet)) = Packet::parse(header.type_or_length, &bytes) else { return };
         let kind = packet.payload.first().copied();
         let is_discovery = packet.protocol == PROTOCOL_ICMPV6
@@ -119,7 +119,10 @@ impl Machine {
     fn icmp(&mut self, now: Duration, link: UnderlayId, from: MacAddr, packet: &Packet<'_>) {
         match Message::parse(packet) {
             Some(Message::EchoRequest { id, data }) => {
-                let owns = self.net.link(link).is_some_and(|link| link.owner == Owner::Us);
+                let octets = packet.payload.len() + header_len(packet.source);
+                let fits = |mtu: u16| octets <= usize::from(mtu);
+                let us = self.net.link(link);
+                let owns = us.is_some_and(|link| link.owner == Owner::Us && fits(link.mtu));
                 let is_peer = self.by_address.contains_key(&packet.source);
                 let responder = self.responders.of(is_peer);
                 let answer = owns.then(|| responder.answer(now, packet, id, data)).flatten();
@@ -208,7 +211,7 @@ const fn header_len(ip: IpAddr) -> usize {
 
 /// The packet in full: what was cut off on its way here is taken to be zeros, and a checksum tells
 /// whether it was.
-fn completed(ether_type: u16, bytes: &[u8]) -> Cow<'_, [u8]> {
+fn completed(ether_type: u16, bytes: &[u8], mtu: usize) -> Cow<'_, [u8]> {
     let field = |at: usize| match bytes.get(at..at + 2) {
         Some(&[high, low]) => usize::from(u16::from_be_bytes([high, low])),
         _ => 0,
@@ -218,7 +221,7 @@ fn completed(ether_type: u16, bytes: &[u8]) -> Cow<'_, [u8]> {
         ETHER_TYPE_IPV6 => field(4) + IPV6_HEADER_LEN,
         _ => 0,
     };
-    if bytes.len() < WHOLE || octets <= bytes.len() {
+    if bytes.len() < WHOLE || octets <= bytes.len() || octets > mtu {
         return Cow::Borrowed(bytes);
     }
     let mut whole = bytes.to_vec();

@@ -138,6 +138,12 @@ fn a_jumbo_ping_that_was_cut_on_its_way_here_is_answered_in_full_if_the_rest_is_
         // In full, it is.
         let sent = world.answers(0, |world| world.inject(0, 0, &frame));
         assert_eq!(answers(&sent), [pattern]);
+        // Nothing is sent that is longer than the link takes.
+        let huge = request(far, us, table.links[0].mac, &vec![0; 20_000]);
+        for frame in [&huge[..1600], &huge] {
+            let sent = world.answers(0, |world| world.inject(0, 0, frame));
+            assert!(sent.is_empty());
+        }
         // And a short one that says it is long is broken, not cut.
         let frame = request(far, us, table.links[0].mac, &zeros);
         let sent = world.answers(0, |world| world.inject(0, 0, &frame[..600]));
