@@ -41,7 +41,7 @@ use crate::interface::Interface;
 use crate::learn::{self, LearnThread};
 use crate::node;
 use crate::ports;
-use crate::protocol::{self, Facts};
+use crate::protocol::{self, Facts, ProtocolHandle};
 use crate::shared::{FileState, HostFacts, Learning, Shared, SiteView};
 use crate::store::{Fingerprint, ReadError, SiteStore};
 use crate::workers::{WorkerFacts, WorkerView};
@@ -298,8 +298,6 @@ fn assemble(
         spawned.worker((&running, at), ends, &interfaces, &mut learner)?;
     }
 
-    let facts_of_underlay = Facts::new(&compiled.tables, &slots, BTreeSet::new());
-    let live = Arc::clone(learner.live());
     let topology = Arc::new(loaded.topology);
     let absent_at = |id: InterfaceId| {
         interfaces.get(id.index()).is_none_or(|interface| !interface.is_present())
@@ -319,28 +317,15 @@ fn assemble(
     });
     let learning = Learning { learner, released: Vec::new(), rebuild: false, refused: 0 };
     let shared = Arc::new(Shared::new((clock, facts), site, learning, spawned.views, interfaces));
+    shared.observed.lock().file = loaded.file;
+    if let Some(fingerprint) = loaded.fingerprint
+        && let Err(why) = store.note(loaded.revision, fingerprint)
     {
-        let mut observed = shared.observed.lock();
-        observed.file = loaded.file;
-        if let Some(fingerprint) = loaded.fingerprint
-            && let Err(why) = store.note(loaded.revision, fingerprint)
-        {
-            observed.state_error = Some(why.to_string());
-        }
+        shared.observed.lock().state_error = Some(why.to_string());
     }
 
     let learn = learn::spawn(Arc::clone(&shared)).map_err(|why| error(&why))?;
-    let protocol = protocol::spawn(protocol::Parts {
-        clock,
-        seed: discriminator_seed()?,
-        links,
-        live,
-        rings: spawned.protocols,
-        originators: spawned.originators,
-        facts: facts_of_underlay,
-        board: Arc::clone(&shared.protocols),
-    })
-    .map_err(|why| error(&why))?;
+    let protocol = speak(&shared, links, (spawned.protocols, spawned.originators))?;
     let (control, thread) = control::spawn(Parts {
         shared: Arc::clone(&shared),
         dpdk_log: DpdkLog::new(running.eal.clone()),
@@ -360,6 +345,27 @@ fn assemble(
     .map_err(|why| error(&why))?;
     let socket = node.control_socket.clone();
     Ok(Engine { shared, control, socket, thread, learn, _lock: lock })
+}
+
+/// Starts the thread that speaks the protocols of the underlay.
+fn speak(
+    shared: &Shared,
+    links: Links,
+    (rings, originators): (Vec<rtrb::Consumer<fwd::ProtocolFrame>>, Vec<fwd_worker::Originator>),
+) -> Result<ProtocolHandle, Ending> {
+    let site = shared.site();
+    let live = Arc::clone(shared.learning.lock().learner.live());
+    let parts = protocol::Parts {
+        clock: shared.clock,
+        seed: discriminator_seed()?,
+        links,
+        live,
+        rings,
+        originators,
+        facts: Facts::new(&site.tables, &site.slots, BTreeSet::new()),
+        board: Arc::clone(&shared.protocols),
+    };
+    protocol::spawn(parts).map_err(|why| error(&why))
 }
 
 /// What one worker is given.

@@ -71,7 +71,10 @@ impl WorkerView {
 
     /// Takes what the worker shows.
     pub(crate) fn observe(&self, seen: &Observation) {
-        self.alive_at.store(seen.alive_at, Ordering::Relaxed);
+        // One that has not made its first turn yet counts from when it was made.
+        if seen.alive_at != 0 {
+            self.alive_at.store(seen.alive_at, Ordering::Relaxed);
+        }
         self.busy.store(seen.busy_ticks, Ordering::Relaxed);
         let all = seen.busy_ticks + seen.idle_ticks + seen.slept_ticks;
         self.all.store(all, Ordering::Relaxed);

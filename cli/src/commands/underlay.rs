@@ -113,6 +113,7 @@ fn protocols(did: &ProtocolThread) -> Table {
         "KNOWN STATIONS",
         "LATE",
         "LATEST EVER",
+        "SCHEDULING",
     ]);
     table.row([
         grouped(did.frames_received),
@@ -122,6 +123,7 @@ fn protocols(did: &ProtocolThread) -> Table {
         grouped(did.known_neighbors),
         span(did.lateness_recent.as_ref()),
         span(did.lateness_max.as_ref()),
+        did.scheduling.clone(),
     ]);
     table
 }

@@ -161,6 +161,7 @@ pub(crate) fn underlay() -> ListUnderlayResponse {
             frames_lost: 0,
             too_big_answers: 5,
             known_neighbors: 12,
+            scheduling: "real-time".to_owned(),
         }),
         revision: 57,
     }

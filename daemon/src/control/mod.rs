@@ -254,6 +254,7 @@ pub fn spawn(parts: Parts) -> std::io::Result<(ControlHandle, JoinHandle<Vec<Sto
 impl Control {
     /// Until asked to stop. Then the workers send what waits, and give back their queues.
     fn run(mut self, commands: &mpsc::Receiver<Command>) -> Vec<Stopped> {
+        self.share_addresses(&self.shared.site().tables.underlay);
         loop {
             let wait = if self.pending.is_empty() { TICK } else { TICK_PENDING };
             match commands.recv_timeout(wait) {

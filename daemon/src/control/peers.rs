@@ -79,7 +79,7 @@ impl Control {
 
     /// The kernel takes only frames to its interface's own address: a tap that leads to the kernel
     /// gets that of the link.
-    fn share_addresses(&self, table: &UnderlayTable) {
+    pub(super) fn share_addresses(&self, table: &UnderlayTable) {
         for link in &table.links {
             let Some(kernel) = link.kernel else { continue };
             let Some(interface) = self.shared.interfaces.get(kernel.index()) else { continue };

@@ -24,10 +24,10 @@ impl Control {
                 match frame.reason {
                     PuntReason::Bpdu | PuntReason::Pvst => scopes.extend(self.snoop(now, &frame)),
                     PuntReason::Lldp => self.neighbor(now, &frame),
-                    // Aggregation comes with a later release; until then its frames end here.
-                    PuntReason::SlowProtocol => {}
-                    // They have a ring of their own.
-                    PuntReason::UnderlayNeighbor
+                    // Aggregation comes with a later release, until which its frames end here; the
+                    // others have a ring of their own.
+                    PuntReason::SlowProtocol
+                    | PuntReason::UnderlayNeighbor
                     | PuntReason::UnderlayIcmp
                     | PuntReason::Bfd
                     | PuntReason::NeighborSuppressed => {}

@@ -114,13 +114,21 @@ fn conflicts(seen: &ProtocolView, list: &mut Vec<Condition>) {
     }
 }
 
+/// The packets of one bridge, in octets.
+struct Sizes<'s> {
+    /// What its tunnels carry.
+    tunnels: u16,
+    /// Local ports that take larger ones, and what they take.
+    ports: BTreeSet<(&'s Name, u16)>,
+}
+
 /// Bridges whose local ports take larger packets than their tunnels: one condition for each bridge.
 fn path_mtus(site: &SiteView, list: &mut Vec<Condition>) {
-    let mut bridges: BTreeMap<&Name, (u16, BTreeSet<(&Name, u16)>)> = BTreeMap::new();
+    let mut bridges: BTreeMap<&Name, Sizes<'_>> = BTreeMap::new();
     for fid in &site.tables.fids {
         let (Some(owner), Some(tunnels)) = (&fid.owner, fid.tunnel_mtu) else { continue };
-        let (least, ports) = bridges.entry(owner).or_insert((u16::MAX, BTreeSet::new()));
-        *least = tunnels.min(*least);
+        let sizes = bridges.entry(owner).or_insert(Sizes { tunnels, ports: BTreeSet::new() });
+        sizes.tunnels = tunnels.min(sizes.tunnels);
         for member in &fid.members {
             let MemberRoute::Port { interface, port, .. } = member.route else { continue };
             let table = site.tables.interfaces.get(interface.index());
@@ -128,11 +136,11 @@ fn path_mtus(site: &SiteView, list: &mut Vec<Condition>) {
             if let (Some(table), Some(name)) = (table, name)
                 && table.mtu > tunnels
             {
-                ports.insert((name, table.mtu));
+                sizes.ports.insert((name, table.mtu));
             }
         }
     }
-    for (bridge, (tunnels, ports)) in bridges {
+    for (bridge, Sizes { tunnels, ports }) in bridges {
         let Some(most) = ports.iter().map(|(_, mtu)| *mtu).max() else { continue };
         let first = ports.first().map_or("", |(name, _)| name.as_str());
         let others = match ports.len() {

@@ -99,6 +99,8 @@ impl Thread {
     pub(super) fn run(mut self) {
         // By default the kernel adds up to 50 us to every nap.
         rte_rs::sleep_precisely();
+        // Others on the CPUs of the control plane compile, and scan tables; each turn here is short.
+        self.statistics.scheduling = rte_rs::wake_promptly();
         while !self.follow_orders() {
             self.follow_links();
             let frames = self.take_frames();
@@ -264,7 +266,9 @@ impl Thread {
     fn expire(&mut self, now: Duration) {
         let suppress = &self.facts.suppress;
         let gone = self.learner.expire(now, |fid| suppress.get(fid.index()).copied().flatten());
-        gone.iter().for_each(|entry| self.unteach(entry));
+        for entry in &gone {
+            self.unteach(entry);
+        }
         self.statistics.known_neighbors = self.live.neighbors().len() as u64;
         self.answers.prune(now);
         self.lateness.advance(now);
@@ -278,7 +282,9 @@ impl Thread {
             return;
         }
         let gone = self.learner.forget(|entry| fids.contains(&entry.fid));
-        gone.iter().for_each(|entry| self.unteach(entry));
+        for entry in &gone {
+            self.unteach(entry);
+        }
     }
 
     /// Does what the machine wants done.

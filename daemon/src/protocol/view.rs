@@ -8,6 +8,7 @@ use std::time::Duration;
 use bridge_model::types::{MacAddr, Name, UnderlayId};
 use bridge_model::underlay::{NeighborView, PeerView};
 use parking_lot::RwLock;
+use rte_rs::Scheduling;
 
 /// Another station uses an address of ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +40,8 @@ pub struct Statistics {
     pub too_big: u64,
     /// Addresses that are known for `neighborSuppression`.
     pub known_neighbors: u64,
+    /// How soon the kernel runs the thread.
+    pub scheduling: Scheduling,
 }
 
 /// Everything that it shows.

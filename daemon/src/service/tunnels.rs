@@ -235,6 +235,7 @@ pub(super) fn underlay(shared: &Shared) -> v1::ListUnderlayResponse {
             frames_lost: did.lost,
             too_big_answers: did.too_big,
             known_neighbors: did.known_neighbors,
+            scheduling: did.scheduling.name().to_owned(),
         }),
         revision: site.revision.0,
     }

@@ -94,6 +94,26 @@ impl Client {
         self.state(|mut client| async move { client.list_drops(request).await }).unwrap().drops
     }
 
+    pub(crate) fn tunnels(&self) -> Vec<v1::Peer> {
+        let request = v1::ListTunnelsRequest::default();
+        self.state(|mut client| async move { client.list_tunnels(request).await }).unwrap().peers
+    }
+
+    pub(crate) fn underlay(&self) -> v1::ListUnderlayResponse {
+        let request = v1::ListUnderlayRequest {};
+        self.state(|mut client| async move { client.list_underlay(request).await }).unwrap()
+    }
+
+    /// Waits until the only peer is in this state.
+    #[track_caller]
+    pub(crate) fn wait_peer(&self, state: v1::peer::State, bfd: &str) -> v1::Peer {
+        wait_for(&format!("the peer to be {state:?} and {bfd}"), || {
+            let peer = self.tunnels().into_iter().next()?;
+            let session = peer.bfd.as_ref().map_or("off", |bfd| bfd.state.as_str());
+            (peer.state() == state && session == bfd).then_some(peer)
+        })
+    }
+
     pub(crate) fn accounting(&self) -> v1::AccountingLine {
         let request = v1::GetAccountingRequest {};
         let reply = self.state(|mut client| async move { client.get_accounting(request).await });

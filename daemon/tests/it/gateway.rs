@@ -75,9 +75,14 @@ pub(crate) struct Gateway {
 impl Gateway {
     /// The files of a gateway with these interfaces; the site file is left to the test.
     pub(crate) fn new(interfaces: &str) -> Self {
+        Self::named("gw-a", interfaces)
+    }
+
+    /// The same for another host.
+    pub(crate) fn named(name: &str, interfaces: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let gateway = Self { folder, child: None };
-        gateway.write_node(interfaces);
+        gateway.write_node(name, interfaces);
         gateway
     }
 
@@ -90,12 +95,12 @@ impl Gateway {
         (gateway, client)
     }
 
-    pub(crate) fn write_node(&self, interfaces: &str) {
+    fn write_node(&self, name: &str, interfaces: &str) {
         let at = |name: &str| self.path(name).display().to_string();
         let (site, state, socket) = (at("conf/site.yaml"), at("state"), at("run/sluiced.sock"));
         fs::create_dir_all(self.path("conf")).unwrap();
         let text = format!(
-            "name = \"gw-a\"\nsite = \"{site}\"\nstate = \"{state}\"\n[control]\nsocket = \"{socket}\"\n{interfaces}"
+            "name = \"{name}\"\nsite = \"{site}\"\nstate = \"{state}\"\n[control]\nsocket = \"{socket}\"\n{interfaces}"
         );
         fs::write(self.path("sluice.toml"), text).unwrap();
     }

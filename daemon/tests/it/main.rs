@@ -18,5 +18,8 @@ mod frames;
 mod gateway;
 mod lifecycle;
 mod macs;
+mod overlay;
+mod packets;
 mod protocols;
+mod underlay;
 mod wire;

@@ -50,10 +50,14 @@ impl Wire {
 
     /// The next frame of ours that has arrived. The kernel takes the outer tag off.
     pub(crate) fn receive(&self) -> Option<Vec<u8>> {
+        self.receive_where(crate::frames::is_ours)
+    }
+
+    fn receive_where(&self, is_wanted: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
         let mut buffer = vec![0; 16384];
         loop {
             match recv(self.0.as_raw_fd(), &mut buffer, MsgFlags::empty()) {
-                Ok(octets) if crate::frames::is_ours(&buffer[..octets]) => {
+                Ok(octets) if is_wanted(&buffer[..octets]) => {
                     return Some(buffer[..octets].to_vec());
                 }
                 Ok(_) => {}
@@ -66,9 +70,15 @@ impl Wire {
     /// Waits for the next frame of ours.
     #[track_caller]
     pub(crate) fn expect(&self) -> Vec<u8> {
+        self.expect_where(crate::frames::is_ours)
+    }
+
+    /// Waits for the next frame, whoever sent it, for which `is_wanted` holds.
+    #[track_caller]
+    pub(crate) fn expect_where(&self, is_wanted: impl Fn(&[u8]) -> bool) -> Vec<u8> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            if let Some(frame) = self.receive() {
+            if let Some(frame) = self.receive_where(&is_wanted) {
                 return frame;
             }
             assert!(Instant::now() < deadline, "no frame arrived");

@@ -180,13 +180,11 @@ pub fn spawn(eal: &Eal, plan: WorkerPlan) -> Result<WorkerHandle, SpawnError> {
         .name(name.clone())
         .spawn(body)
         .map_err(|source| SpawnError::Thread { name: name.clone(), source })?;
-    match report.recv() {
-        Ok(Err(source)) => Err(SpawnError::Lcore { name, source }),
-        Ok(Ok(())) | Err(_) => {
-            let (thread, originator) = (Some(thread), Some(originator));
-            Ok(WorkerHandle { name, shared, thread, originator, changes, returned })
-        }
+    if let Ok(Err(source)) = report.recv() {
+        return Err(SpawnError::Lcore { name, source });
     }
+    let (thread, originator) = (Some(thread), Some(originator));
+    Ok(WorkerHandle { name, shared, thread, originator, changes, returned })
 }
 
 /// Makes the calling thread a worker's.

@@ -106,6 +106,53 @@ pub fn sleep_precisely() {
     unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, nanoseconds) };
 }
 
+/// How soon the kernel runs a thread that has woken up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scheduling {
+    /// At once, ahead of every ordinary thread.
+    RealTime,
+    /// Ahead of most.
+    Preferred,
+    /// In turn.
+    #[default]
+    Ordinary,
+}
+
+impl Scheduling {
+    /// The word shown to users.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::RealTime => "real-time",
+            Self::Preferred => "preferred",
+            Self::Ordinary => "ordinary",
+        }
+    }
+}
+
+/// Asks that the calling thread run as soon as it wakes, and says what was granted. For a thread that
+/// sleeps most of the time and must not be late; threads that it starts are ordinary again. More than
+/// ordinary needs `CAP_SYS_NICE`.
+pub fn wake_promptly() -> Scheduling {
+    /// Of 1 to 99: ahead of ordinary threads is enough.
+    const PRIORITY: i32 = 1;
+    /// Of 19 to -20.
+    const NICE: i32 = -15;
+    let param = MaybeUninit::<libc::sched_param>::zeroed();
+    // SAFETY: zeroes are a valid parameter.
+    let mut param = unsafe { param.assume_init() };
+    param.sched_priority = PRIORITY;
+    let policy = libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK;
+    // SAFETY: 0 names the calling thread, and the kernel copies `param`.
+    if unsafe { libc::sched_setscheduler(0, policy, &raw const param) } == 0 {
+        return Scheduling::RealTime;
+    }
+    // SAFETY: takes integers only; 0 names the calling thread.
+    if unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICE) } == 0 {
+        return Scheduling::Preferred;
+    }
+    Scheduling::Ordinary
+}
+
 extern "C" fn ignore(_signal: i32) {}
 
 /// Ends a system call that `thread` waits in: it returns "interrupted". No effect on a thread that

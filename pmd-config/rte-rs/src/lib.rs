@@ -42,7 +42,9 @@ pub use device::{Device, DeviceConfig, DeviceError, DeviceInfo, EthDevId, Queues
 pub use eal::{Eal, EalError, EalOptions, Memory, Pci};
 pub use errno::Errno;
 pub use kernel::{LinkState, UnknownInterface};
-pub use lcore::{LcoreError, LcoreThread, interrupt, pin_to_cpu, sleep_precisely};
+pub use lcore::{
+    LcoreError, LcoreThread, Scheduling, interrupt, pin_to_cpu, sleep_precisely, wake_promptly,
+};
 pub use log::{LogLevel, LogLine};
 pub use mbuf::{HEADROOM, Mbuf, free_bulk};
 pub use mempool::{Mempool, PoolError, PoolOptions, data_room_for_mtu};
