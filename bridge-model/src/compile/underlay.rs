@@ -214,7 +214,8 @@ impl<'a> Underlay<'a> {
 
     /// The peer with the name of an object.
     pub(super) fn peer_named(&self, name: &Name) -> Option<&LocalPeer<'a>> {
-        self.peers.iter().find(|peer| peer.name == name)
+        let at = self.peers.binary_search_by_key(&name, |peer| peer.name).ok()?;
+        self.peers.get(at)
     }
 
     pub(super) fn notes(&self, notes: &mut Vec<Note>) {

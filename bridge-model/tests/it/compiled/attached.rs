@@ -1,5 +1,7 @@
 //! Interfaces on the underlay, notes, and numbers that outlive a change of the overlay.
 
+use std::fmt::Write as _;
+
 use bridge_model::compile::{
     Class, Compiled, HostView, Numbering, ReservedAction, Scope, TaggedClasses, UnderlayTable,
     compile,
@@ -117,10 +119,12 @@ fn u0_beside_a_link_a_priority_tag_counts_as_none_whatever_the_trunks_state() {
     ] {
         let link = format!("{{interface: eth1, {link}addresses");
         let mut text = with("{interface: up0, addresses", &link);
-        text += &format!(
+        write!(
+            text,
             "gatewayBridges: [{{name: gw}}]\n\
              trunks: [{{name: t, gatewayBridge: gw, host: h, interface: eth1, admin: {trunk}}}]\n"
-        );
+        )
+        .unwrap();
         if expected == "vm1[]" {
             text = text.replace(
                 "accessPorts:\n",

@@ -312,3 +312,41 @@ fn c4_suppression_and_the_segment_size_are_the_bridges_choice() {
     };
     assert_eq!((choice("web"), choice("db")), ((true, true), (false, false)));
 }
+
+#[test]
+fn a_site_of_64_hosts_and_4094_bridges_has_each_peer_only_where_it_has_ports() {
+    use bridge_model::topology::{AccessPort, Binding, Bridge, Host, TunnelKind, TunnelZone, Vtep};
+    use bridge_model::types::Vni;
+
+    let mut site = Topology::default();
+    let host = |index: u32| if index == 0 { name("h") } else { name(&format!("h{index}")) };
+    for index in 0..64 {
+        let v4 = std::net::Ipv4Addr::from_bits(0x0a00_0001 + index);
+        let vtep = Vtep { v4: Some(v4), v6: None };
+        site.hosts.insert(host(index), Host { vtep, ..Host::new(host(index)) });
+    }
+    let hosts = site.hosts.keys().cloned().collect();
+    let zone = TunnelZone { hosts, ..TunnelZone::new(name("dc"), TunnelKind::Vxlan) };
+    site.tunnel_zones.insert(name("dc"), zone);
+    for index in 0..4094_u32 {
+        let id = name(&format!("b{index}"));
+        let vni = Some(Vni::new(index + 1).unwrap());
+        site.bridges.insert(id.clone(), Bridge { vni, ..Bridge::new(id.clone()) });
+        // Here, and on three others.
+        for on in [0, index % 63 + 1, (index + 1) % 63 + 1, (index + 2) % 63 + 1] {
+            let port = name(&format!("p{index}-{on}"));
+            let binding = Binding { host: host(on), interface: port.clone() };
+            site.access_ports
+                .insert(port.clone(), AccessPort::new(port, id.clone(), Some(binding)));
+        }
+    }
+    let names: Vec<String> = (0..4094).map(|index| format!("p{index}-0")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let found = compiled(&site, &view(&names));
+    let tables = &found.tables;
+    assert_eq!((tables.underlay.peers.len(), tables.underlay.vnis.len()), (63, 4094));
+    for vni in tables.underlay.vnis.values() {
+        assert_eq!(vni.members.len(), 3);
+        assert_eq!(tables.fids[vni.fid.index()].flood.len(), 4);
+    }
+}
