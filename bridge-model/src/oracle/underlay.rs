@@ -102,13 +102,13 @@ impl Site {
             Verdict::Liveness => done(Outcome::Consumed(PuntReason::Bfd)),
             Verdict::Protocol(reason) => match link.kernel {
                 Some(kernel) => {
-                    let (outcome, _) = self.pass(transit, kernel, &[]);
+                    let outcome = self.pass(transit, kernel, &[]);
                     Ok(Received::Done(outcome, vec![Notice::Copied(reason)]))
                 }
                 None => done(Outcome::Consumed(reason)),
             },
             Verdict::Foreign(reason) => match link.kernel {
-                Some(kernel) => done(self.pass(transit, kernel, &[]).0),
+                Some(kernel) => done(self.pass(transit, kernel, &[])),
                 None => Err(reason),
             },
         }
@@ -198,23 +198,18 @@ impl Site {
     pub(super) fn leave_kernel(&self, link: &Underlay<'_>, transit: &Transit<'_>) -> Outcome {
         let tag = link.link.vlan.map(|vid| VlanTag::new(Tpid::CTag, vid, Priority::default()));
         let tags: Vec<VlanTag> = tag.into_iter().collect();
-        self.pass(transit, link.interface, &tags).0
+        self.pass(transit, link.interface, &tags)
     }
 
     /// A frame between the underlay and the kernel. Nobody is told if it is too long: it is in no
     /// bridge.
-    fn pass(
-        &self,
-        transit: &Transit<'_>,
-        interface: InterfaceId,
-        push: &[VlanTag],
-    ) -> (Outcome, Vec<Notice>) {
+    fn pass(&self, transit: &Transit<'_>, interface: InterfaceId, push: &[VlanTag]) -> Outcome {
         let mtu = self.view.interface(interface).map_or(0, |view| view.mtu);
-        let mut leaving = Leaving::default();
         let exit = Exit::Interface(interface);
         let copy = transit.leave(push, mtu).map(|bytes| Copy { interface, bytes });
+        let mut leaving = Leaving::default();
         leaving.push(copy.map_err(|reason| Refused { exit, reason, told: None }));
-        leaving.finish()
+        leaving.finish().0
     }
 }
 

@@ -7,6 +7,7 @@
 mod captures;
 mod decapsulation;
 mod encapsulation;
+mod fabric;
 mod membership;
 mod segments;
 mod suppression;
