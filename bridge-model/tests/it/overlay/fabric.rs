@@ -170,7 +170,7 @@ impl Fabric {
         let mut queue = VecDeque::new();
         match from {
             Location::Port(host, interface) => {
-                queue.push_back((host, interface, sent.bytes.clone()))
+                queue.push_back((host, interface, sent.bytes.clone()));
             }
             Location::Segment(vid) => {
                 for (host, plan) in self.plan.hosts.iter().enumerate() {
