@@ -439,6 +439,27 @@ fn the_generator_of_overlays_breaks_every_limit_and_mending_leaves_something() {
 }
 
 #[test]
+fn every_example_of_the_manual_is_accepted_but_for_what_it_leaves_out() {
+    let manual = include_str!("../../../docs/ops/site-file.md");
+    let examples: Vec<&str> = manual
+        .split("```yaml\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap_or_default())
+        .collect();
+    assert!(examples.len() >= 8, "{}", examples.len());
+    for example in examples {
+        let errors = site::parse("example", example).err();
+        let wrong = errors.iter().flat_map(|errors| errors.iter());
+        let wrong: Vec<_> = wrong.filter(|error| error.code != "missing_reference").collect();
+        assert!(wrong.is_empty(), "{example}\n{wrong:?}");
+    }
+    let whole = manual.split("```yaml\n").find(|text| text.contains("flows are spread over both"));
+    let whole = whole.and_then(|text| text.split("```").next()).unwrap();
+    let site = crate::world::topology(whole);
+    assert_eq!((site.hosts.len(), site.tunnel_zones.len()), (2, 1));
+}
+
+#[test]
 fn what_names_a_zone_or_a_tunnel_holds_it() {
     let site = crate::world::topology(
         "hosts: [{name: a, vtep: 192.0.2.1}]\nbridges: [{name: web, vni: 7}]\n\

@@ -1,5 +1,7 @@
 //! What is valid in a site and still will not carry a frame.
 
+mod overlay;
+
 use std::collections::BTreeMap;
 
 use bridge_model::topology::{Attachment, Kind, ObjectRef, RedundancyMode, Topology};
@@ -36,6 +38,7 @@ pub(super) fn problems(topology: &Topology) -> Vec<Advice> {
     trunks(topology, &mut found);
     vlan_links(topology, &mut found);
     access_ports(topology, &mut found);
+    overlay::problems(topology, &mut found);
     found
 }
 
@@ -43,8 +46,9 @@ pub(super) fn problems(topology: &Topology) -> Vec<Advice> {
 fn ways(topology: &Topology) -> BTreeMap<&Name, usize> {
     let links = topology.vlan_links.values().map(|link| &link.bridge);
     let ports = topology.access_ports.values().map(|port| &port.bridge);
+    let tunnels = topology.tunnels.values().flat_map(|tunnel| &tunnel.bridges);
     let mut ways = BTreeMap::new();
-    for bridge in links.chain(ports) {
+    for bridge in links.chain(ports).chain(tunnels) {
         *ways.entry(bridge).or_default() += 1;
     }
     ways
@@ -55,7 +59,7 @@ fn bridges(topology: &Topology, found: &mut Vec<Advice>) {
     for name in topology.bridges.keys() {
         let message = match ways.get(name).copied().unwrap_or(0) {
             0 => "it has neither an access port nor a VLAN link",
-            1 => "only one access port or VLAN link leads into it, so no frame can leave it",
+            1 => "only one port, VLAN link or tunnel leads into it, so no frame can leave it",
             _ => continue,
         };
         let remedy = "add an access port or a VLAN link, or remove the bridge";

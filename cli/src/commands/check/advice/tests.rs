@@ -53,3 +53,46 @@ fn a_bridge_with_one_way_in_has_none_out() {
 
     assert_eq!(objects(&document), ["bridges/web"]);
 }
+
+const OVERLAY: &str = "
+hosts:
+- {name: gw-a, vtep: 192.0.2.1, underlay: [{interface: up0, addresses: 192.0.2.1/24}]}
+- {name: cn-1, vtep: 192.0.2.2, underlay: [{interface: up0, addresses: 192.0.2.2/24}]}
+bridges: [{name: web, vni: 7}]
+gatewayBridges: [{name: gw}]
+trunks: [{name: trunk0, gatewayBridge: gw, host: gw-a, interface: eth1}]
+vlanLinks: [{gatewayBridge: gw, vid: 10, bridge: web}]
+accessPorts: [{name: p1, bridge: web, host: cn-1, interface: vm1}]
+tunnelZones: [{name: dc, kind: vxlan, hosts: [gw-a, cn-1]}]
+tunnels: [{name: far, zone: dc, remote: 192.0.2.9, bridges: [web]}]
+";
+
+#[test]
+fn an_overlay_that_joins_its_hosts_has_no_problem() {
+    assert!(objects(OVERLAY).is_empty());
+    // One port and a foreign endpoint are two ways, too.
+    let document = OVERLAY
+        .replace("accessPorts: [{name: p1, bridge: web, host: cn-1, interface: vm1}]", "")
+        .replace("[gw-a, cn-1]", "[gw-a]");
+    assert_eq!(objects(&document), [""; 0]);
+}
+
+#[test]
+fn each_thing_that_keeps_hosts_apart_is_named() {
+    for (from, to, expected) in [
+        ("[gw-a, cn-1]", "[gw-a]", &["bridges/web"][..]),
+        ("underlay: [{interface: up0, addresses: 192.0.2.2/24}]", "", &["hosts/cn-1"]),
+        ("bridges: [web]", "bridges: []", &["tunnels/far"]),
+        ("[gw-a, cn-1]", "[]", &["bridges/web", "tunnelZones/dc"]),
+    ] {
+        let document = OVERLAY.replacen(from, to, 1);
+        assert_ne!(document, OVERLAY);
+        assert_eq!(objects(&document), expected, "{document}");
+    }
+    let without =
+        OVERLAY.replace("tunnels: [{name: far, zone: dc, remote: 192.0.2.9, bridges: [web]}]", "");
+    assert!(objects(&without).is_empty());
+    assert_eq!(objects(&without.replace("web, vni: 7", "web")), ["bridges/web"]);
+    let alone = without.replace("[gw-a, cn-1]", "[gw-a]");
+    assert_eq!(objects(&alone), ["bridges/web", "tunnelZones/dc"]);
+}
