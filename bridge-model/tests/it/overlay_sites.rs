@@ -9,8 +9,8 @@ use std::time::Duration;
 use bridge_model::site;
 use bridge_model::topology::{
     AccessPort, BfdTimers, Binding, Bridge, GatewayBridge, Host, IpFamily, Kind, MssClamp,
-    NeighborSuppression, ObjectRef, Route, StaticKey, StaticMac, Topology, TrunkPort, Tunnel,
-    TunnelDscp, TunnelKind, TunnelZone, UdpChecksum, UnderlayLink, VlanSet, Vtep, unfit_for_host,
+    NeighborSuppression, Route, StaticKey, StaticMac, Topology, TrunkPort, Tunnel, TunnelDscp,
+    TunnelKind, TunnelZone, UdpChecksum, UnderlayLink, VlanSet, Vtep, unfit_for_host,
 };
 use bridge_model::types::{MacAddr, Name, Tpid, VlanId, Vni};
 use ipnet::IpNet;
@@ -354,6 +354,27 @@ proptest! {
     }
 
     #[test]
+    fn every_place_of_an_error_is_within_the_text(
+        site in any_site(),
+        cut in 0..2000_usize,
+        len in 0..20_usize,
+        text in "[-{}\\[\\]:, \n\"a-z0-9./]{0,20}",
+    ) {
+        // All of it is ASCII, so that any octet begins a character.
+        let mut yaml = site::to_yaml(&site);
+        let cut = cut.min(yaml.len());
+        yaml.replace_range(cut..(cut + len).min(yaml.len()), &text);
+        if let Err(errors) = site::parse("x", &yaml) {
+            prop_assert!(!errors.is_empty());
+            for error in errors.iter() {
+                prop_assert!(error.span.end <= yaml.len() && error.line >= 1 && error.column >= 1);
+                prop_assert!(!error.help.is_empty(), "{:?}", error);
+            }
+            prop_assert!(errors.to_string().contains("help: "));
+        }
+    }
+
+    #[test]
     fn the_difference_of_two_overlays_is_empty_exactly_if_they_are_equal(
         old in any_site(),
         new in any_site(),
@@ -449,7 +470,7 @@ fn every_example_of_the_manual_is_accepted_but_for_what_it_leaves_out() {
     assert!(examples.len() >= 8, "{}", examples.len());
     for example in examples {
         let errors = site::parse("example", example).err();
-        let wrong = errors.iter().flat_map(|errors| errors.iter());
+        let wrong = errors.iter().flat_map(site::SiteErrors::iter);
         let wrong: Vec<_> = wrong.filter(|error| error.code != "missing_reference").collect();
         assert!(wrong.is_empty(), "{example}\n{wrong:?}");
     }
@@ -457,24 +478,4 @@ fn every_example_of_the_manual_is_accepted_but_for_what_it_leaves_out() {
     let whole = whole.and_then(|text| text.split("```").next()).unwrap();
     let site = crate::world::topology(whole);
     assert_eq!((site.hosts.len(), site.tunnel_zones.len()), (2, 1));
-}
-
-#[test]
-fn what_names_a_zone_or_a_tunnel_holds_it() {
-    let site = crate::world::topology(
-        "hosts: [{name: a, vtep: 192.0.2.1}]\nbridges: [{name: web, vni: 7}]\n\
-         tunnelZones: [{name: z, kind: gre, hosts: [a]}]\n\
-         tunnels: [{name: far, zone: z, remote: 192.0.2.9, bridges: [web]}]\n\
-         staticMacs: [{bridge: web, mac: 02:00:00:00:00:01, port: far}]\n",
-    );
-    let refs = |kind, id: &str| -> Vec<String> {
-        site.referrers(&ObjectRef::new(kind, id)).iter().map(ToString::to_string).collect()
-    };
-    assert_eq!(refs(Kind::Tunnel, "far"), ["staticMacs/web/02:00:00:00:00:01"]);
-    assert_eq!(refs(Kind::TunnelZone, "z"), ["tunnels/far"]);
-    assert_eq!(refs(Kind::Host, "a"), ["tunnelZones/z"]);
-    let mut without = site.clone();
-    without.tunnels.clear();
-    let errors = without.check().unwrap_err();
-    assert_eq!((errors.len(), errors[0].code()), (1, "missing_reference"));
 }

@@ -63,3 +63,23 @@ fn merging_adds_and_replaces_and_pruning_removes() {
     assert_eq!(site.merge(&more, Prune::Remove), more);
     assert_eq!(site.merge(&site, Prune::Keep), site);
 }
+
+#[test]
+fn section_1_what_names_a_zone_or_a_tunnel_holds_it() {
+    let site = topology(
+        "hosts: [{name: a, vtep: 192.0.2.1}]\nbridges: [{name: web, vni: 7}]\n\
+         tunnelZones: [{name: z, kind: gre, hosts: [a]}]\n\
+         tunnels: [{name: far, zone: z, remote: 192.0.2.9, bridges: [web]}]\n\
+         staticMacs: [{bridge: web, mac: 02:00:00:00:00:01, port: far}]\n",
+    );
+    let refs = |kind, id: &str| -> Vec<String> {
+        site.referrers(&ObjectRef::new(kind, id)).iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(refs(Kind::Tunnel, "far"), ["staticMacs/web/02:00:00:00:00:01"]);
+    assert_eq!(refs(Kind::TunnelZone, "z"), ["tunnels/far"]);
+    assert_eq!(refs(Kind::Host, "a"), ["tunnelZones/z"]);
+    let mut without = site.clone();
+    without.tunnels.clear();
+    let errors = without.check().unwrap_err();
+    assert_eq!((errors.len(), errors[0].code()), (1, "missing_reference"));
+}
