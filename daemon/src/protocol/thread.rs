@@ -8,7 +8,7 @@ use std::time::Duration;
 use bridge_model::types::{InterfaceId, Name, UnderlayId, VlanId};
 use bridge_model::underlay::{Action, Entry, Machine, NeighborLearner};
 use bridge_model::wire::ethernet::ADDRESSES_LEN;
-use fwd::underlay::{NextHop, PeerCell};
+use fwd::underlay::{NextHop, NextHopKey, PeerCell};
 use fwd::{Live, ProtocolEvent, ProtocolFrame};
 use fwd_worker::{Links, Originator};
 use rtrb::Consumer;
@@ -23,7 +23,8 @@ use crate::clock::Clock;
 const NAP: Duration = Duration::from_millis(1);
 /// The same on a host without underlay.
 const NAP_IDLE: Duration = Duration::from_millis(10);
-/// The shortest nap, so that a flood of frames leaves the CPU to others as well.
+/// The shortest nap: whatever comes, the CPU is left to others in between, which matters all the more
+/// as they do not get it otherwise.
 const NAP_BUSY: Duration = Duration::from_micros(50);
 /// Frames taken from one worker at a time.
 const BATCH: usize = 256;
@@ -51,7 +52,7 @@ pub(super) struct Thread {
     reports: mpsc::Sender<Report>,
     board: Arc<Board>,
     /// The cells of the next hops in the table: held, so that none is forgotten between two images.
-    next_hops: BTreeMap<(UnderlayId, IpAddr), Arc<NextHop>>,
+    next_hops: BTreeMap<(UnderlayId, IpAddr), (NextHopKey, Arc<NextHop>)>,
     /// The cells of the peers in the table.
     peers: BTreeMap<Name, Arc<PeerCell>>,
     answers: Answers,
@@ -138,16 +139,18 @@ impl Thread {
         self.facts = facts;
         let cells = self.live.underlay();
         let table = &self.facts.table;
-        self.next_hops = table
-            .peers
-            .iter()
-            .flat_map(|peer| &peer.paths)
-            .filter_map(|path| {
-                let link = table.links.get(path.link.index())?;
-                let key = (link.interface, link.vlan, path.next_hop);
-                Some(((path.link, path.next_hop), cells.next_hop(key)))
-            })
-            .collect();
+        let before: BTreeSet<NextHopKey> =
+            std::mem::take(&mut self.next_hops).into_values().map(|(key, _)| key).collect();
+        for path in table.peers.iter().flat_map(|peer| &peer.paths) {
+            let Some(link) = table.links.get(path.link.index()) else { continue };
+            let key = (link.interface, link.vlan, path.next_hop);
+            let cell = cells.next_hop(key);
+            // A new one may have been here before: what it was then is not known to hold.
+            if !before.contains(&key) {
+                cell.set(None);
+            }
+            self.next_hops.insert((path.link, path.next_hop), (key, cell));
+        }
         let before = std::mem::take(&mut self.peers);
         for peer in &table.peers {
             let cell = cells.peer(&peer.name);
@@ -260,7 +263,7 @@ impl Thread {
             !self.facts.table.links.is_empty() || self.facts.suppress.iter().any(Option::is_some);
         let longest = if has_work { NAP } else { NAP_IDLE };
         let due = self.machine.due().map(|due| due.saturating_sub(self.clock.now()));
-        due.map_or(longest, |due| due.min(longest))
+        due.map_or(longest, |due| due.clamp(NAP_BUSY, longest))
     }
 
     fn expire(&mut self, now: Duration) {
@@ -293,12 +296,12 @@ impl Thread {
             match action {
                 Action::Send { link, frame } => self.send(link, &frame),
                 Action::Resolved { link, next_hop, mac } => {
-                    if let Some(cell) = self.next_hops.get(&(link, next_hop)) {
+                    if let Some((_, cell)) = self.next_hops.get(&(link, next_hop)) {
                         cell.set(Some(mac));
                     }
                 }
                 Action::Unresolved { link, next_hop } => {
-                    if let Some(cell) = self.next_hops.get(&(link, next_hop)) {
+                    if let Some((_, cell)) = self.next_hops.get(&(link, next_hop)) {
                         cell.set(None);
                     }
                 }

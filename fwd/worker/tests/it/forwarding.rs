@@ -2,6 +2,7 @@
 
 use crate::support::{Far, Gateway, Ground, UP0, VM1, VM2, frame};
 use bridge_model::reason::DropReason;
+use bridge_model::types::{Fid, MemberId};
 use fwd::counters::PortSlot;
 use fwd_worker::Sharing;
 use rte_rs::LinkState;
@@ -117,6 +118,27 @@ fn frames_of_the_control_plane_leave_unchanged_and_are_accounted_for() {
     gateway.stop();
     let accounting = gateway.counters().accounting();
     assert_eq!((accounting.originated, accounting.sent, accounting.difference()), (6, 6, 0));
+}
+
+#[test]
+fn a_frame_for_one_place_of_a_bridge_leaves_as_that_place_wants_it() {
+    let ground = Ground::new();
+    let (mut gateway, mut far) = Gateway::with_links(&ground, 1, Sharing::Shared);
+    let mut originator = gateway.workers[0].take_originator().unwrap();
+    // The only bridge is the first domain, and its three places are its first members.
+    for member in 1..=3 {
+        originator.inject(Fid(1), MemberId(member), &frame(2, 1, None, 7)).unwrap();
+    }
+    originator.inject(Fid(1), MemberId(9), &frame(2, 1, None, 8)).unwrap();
+
+    let [up0, vm1, vm2] = &mut far;
+    up0.expect(&frame(2, 1, Some(10), 7));
+    vm1.expect(&frame(2, 1, None, 7));
+    vm2.expect(&frame(2, 1, None, 7));
+    gateway.wait(|gateway| gateway.dropped(DropReason::NoDestination) == 1);
+    gateway.stop();
+    let accounting = gateway.counters().accounting();
+    assert_eq!((accounting.originated, accounting.sent, accounting.difference()), (4, 3, 0));
 }
 
 #[test]
