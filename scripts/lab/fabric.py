@@ -6,7 +6,6 @@ route. Segment: one Ethernet segment, on which hosts reach each other directly. 
 captured at the fabric's end of it.
 """
 
-import contextlib
 import dataclasses
 
 from .capture import Port
@@ -88,10 +87,17 @@ class Fabric:
                    router4=f"10.255.{network}.{ROUTER}", router6=f"fd00:255:{network}::{ROUTER}",
                    routed=self.routed)
 
-    def attach(self, name, number, namespace, device="up0", mtu=None, capture=True):
-        """Lays the cable of a host; `number` is 1 to 200, its network or its place in the segment."""
+    def attach(self, name, number, namespace, device="up0", mtu=None, capture=True, narrow=None):
+        """Lays the cable of a host; `number` is 1 to 200, its network or its place in the segment.
+
+        `narrow` puts a switch between host and fabric, and gives the fabric's end that MTU: what is
+        longer vanishes on its way to the fabric, and is refused with an ICMP error the other way.
+        """
         leg = self.place(name, number, namespace, device)
-        self.lab.veth((namespace, device), (self.space, name), mtu or self.mtu)
+        if narrow:
+            self._narrow(name, namespace, device, mtu or self.mtu, narrow)
+        else:
+            self.lab.veth((namespace, device), (self.space, name), mtu or self.mtu)
         if self.routed:
             self._give_addresses(name, number)
         else:
@@ -102,6 +108,17 @@ class Fabric:
                                             both_directions=True)
             self.lab.on_close(port.close)
         return leg
+
+    def _narrow(self, name, namespace, device, mtu, narrow):
+        between = self.lab.namespace(f"{name}-switch")
+        run("ip", "-n", between, "link", "add", "name", "switch", "mtu", mtu, "type", "bridge",
+            "mcast_snooping", 0)
+        run("ip", "-n", between, "link", "set", "switch", "up")
+        self.lab.veth((namespace, device), (between, "host"), mtu)
+        self.lab.veth((between, "fabric"), (self.space, name), mtu)
+        for port in ("host", "fabric"):
+            run("ip", "-n", between, "link", "set", port, "master", "switch")
+        run("ip", "-n", self.space, "link", "set", name, "mtu", narrow)
 
     def recorder(self, name):
         """What crossed the cable of a host: `in` is what the host sent, `out` what it was sent."""
@@ -145,11 +162,14 @@ def add_address(namespace, device, prefix):
 
 
 def enable_ipv6(namespace, device, forwarding=False):
-    """IPv6 on one device, with the addresses that it is given and no others."""
+    """IPv6 on one device, with the addresses that it is given and no others.
+
+    A router has a link-local address besides: it solicits neighbours from that.
+    """
     with inside(namespace):
         base = f"net/ipv6/conf/{device}"
-        with contextlib.suppress(OSError):
-            write_sysctl(f"{base}/addr_gen_mode", 1)
+        write_sysctl(f"{base}/addr_gen_mode", 0 if forwarding else 1)
+        write_sysctl(f"{base}/accept_dad", 0)
         write_sysctl(f"{base}/router_solicitations", 0)
         write_sysctl(f"{base}/accept_ra", 0)
         write_sysctl(f"{base}/disable_ipv6", 0)

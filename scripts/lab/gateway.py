@@ -11,8 +11,11 @@ from .netns import LabError, run, stop_process, wait_until
 class Gateway:
     """One `sluiced` with its node file, site file and control socket in the run's folder."""
 
-    def __init__(self, lab, namespace, interfaces, name="gw-a"):
-        """`interfaces` maps names of the node file to their settings: {"eth1": {"kind": ...}}."""
+    def __init__(self, lab, namespace, interfaces, name="gw-a", cpu=None):
+        """`interfaces` maps names of the node file to their settings: {"eth1": {"kind": ...}}.
+
+        Several daemons on one machine get a CPU each, as far as there are: `cpu` counts from 0.
+        """
         self.lab = lab
         self.namespace = namespace
         self.name = name
@@ -23,6 +26,7 @@ class Gateway:
         self.socket = self.path("sluiced.sock")
         self.log_file = self.path("sluiced.log")
         self.daemon = None
+        self.cpu = cpu
         self.write_node_file(interfaces)
 
     def path(self, name):
@@ -32,8 +36,11 @@ class Gateway:
     def write_node_file(self, interfaces, extra=""):
         """The node file a user would write: names, kinds, and where things are."""
         lines = [f'name = "{self.name}"', f'site = "{self.site_file}"',
-                 f'state = "{self.path("state")}"', extra,
-                 "[control]", f'socket = "{self.socket}"']
+                 f'state = "{self.path("state")}"', extra]
+        if self.cpu is not None:
+            available = sorted(os.sched_getaffinity(0))
+            lines += [f'cores = "{available[self.cpu % len(available)]}"']
+        lines += ["[control]", f'socket = "{self.socket}"']
         for interface, settings in interfaces.items():
             lines += [f"[interfaces.{interface}]"]
             lines += [f"{key} = {json.dumps(value)}" for key, value in settings.items()]

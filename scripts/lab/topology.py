@@ -67,7 +67,7 @@ hosts:
     underlay: [{interface: up0, addresses: [10.255.3.1/24]}]
     routes: [{to: 0.0.0.0/0, via: [10.255.3.254]}]
 tunnelZones:
-  - {name: dc, kind: vxlan, hosts: [gw-a, cn-2, cn-3]}
+  - {name: dc, kind: vxlan, hosts: [gw-a, cn-2, cn-3], bfd: {interval: 1s, multiplier: 5}}
 tunnels:
   - {name: k-4, zone: dc, remote: 10.255.4.1, bridges: [web]}
 bridges:
@@ -128,13 +128,13 @@ class Network:
         for name, (host, address, mac) in MACHINES.items():
             self._machine(name, hosts[host], address, mac)
         self.kernel.add_port("vm5")
-        for name in GATEWAYS:
+        for cpu, name in enumerate(GATEWAYS):
             interfaces = {machine: {"kind": "af_packet"} for machine, (host, _, _)
                           in MACHINES.items() if host == name}
             interfaces["up0"] = {"kind": "af_packet", "mtu": FABRIC_MTU}
             if name == "gw-a":
                 interfaces["eth1"] = {"kind": "af_packet"}
-            self.gateways[name] = Gateway(lab, hosts[name], interfaces, name)
+            self.gateways[name] = Gateway(lab, hosts[name], interfaces, name, cpu)
 
     def _server(self, name, vid, address, mac):
         space = self.spaces[name] = self.lab.namespace(name)

@@ -34,7 +34,9 @@ class Overlay:
         self.kernels, self.switches = {}, {}
         self.bulk = {}
         self.switch = None
-        self.zone = {"name": "dc", "kind": "vxlan", "hosts": []}
+        # Patient: tests share their CPUs with builds. What is about liveness sets its own.
+        self.zone = {"name": "dc", "kind": "vxlan", "hosts": [],
+                     "bfd": {"interval": "1s", "multiplier": 5}}
         self.bridge = {"name": "web", "vni": VNI}
         self.site = {"hosts": [], "bridges": [self.bridge], "tunnelZones": [self.zone],
                      "tunnels": [], "accessPorts": [], "gatewayBridges": [], "trunks": [],
@@ -58,12 +60,12 @@ class Overlay:
 
     # Who is there.
 
-    def host(self, name, number, machines=(), servers=(), mtu=None, **link):
+    def host(self, name, number, machines=(), servers=(), mtu=None, narrow=None, **link):
         """A host that runs sluiced, with machines on access ports and servers behind a trunk."""
         with self._undone_on_error():
             space = self.lab.namespace(name)
             leg = self.legs[name] = self.fabric.attach(name, number, space, mtu=mtu,
-                                                       capture=self.capture)
+                                                       capture=self.capture, narrow=narrow)
             interfaces = {"up0": {"kind": "af_packet", "mtu": mtu or self.mtu}}
             for machine, address in dict(machines).items():
                 self.machine(machine, address, space)
@@ -75,7 +77,8 @@ class Overlay:
                 interfaces["eth1"] = {"kind": "af_packet"}
             self.site["hosts"].append(leg.host(**link))
             self.zone["hosts"].append(name)
-            self.gateways[name] = Gateway(self.lab, space, interfaces, name)
+            self.gateways[name] = Gateway(self.lab, space, interfaces, name,
+                                          len(self.gateways))
         return leg
 
     def machine(self, name, address, host_space):

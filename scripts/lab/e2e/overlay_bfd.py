@@ -35,7 +35,7 @@ def _hosts(report):
         net.host("gw-a", 1, machines={"vm1": 101})
         net.host("cn-2", 2, machines={"vm2": 102})
         net.host("cn-3", 3, machines={"vm4": 104})
-        net.zone["bfd"] = {"interval": "100ms", "multiplier": 3}
+        net.zone["bfd"] = {"interval": "200ms", "multiplier": 3}
         net.start()
         gateway, victim = net.gateways["gw-a"], net.gateways["cn-3"]
         vm1, vm2, vm4 = (net.stations[name] for name in ("vm1", "vm2", "vm4"))
@@ -104,7 +104,7 @@ def _frr(report, routed):
         report.check("FRR says that the session is up", frr.wait_up(), frr.peers())
         peer = gateway.peers().get("k-4", {})
         report.check("and so does `sluice tunnels`", wait_until(
-            lambda: "UP" in str(gateway.peers()["k-4"].get("bfd", {}).get("state")), 3), peer)
+            lambda: gateway.peers()["k-4"].get("bfd", {}).get("state") == "up", 3), peer)
         report.check("vm1 pings vm5", vm1.reaches(vm5, count=3, wait=3))
         frr.kill()
         began = time.monotonic()

@@ -24,6 +24,7 @@ def run(report):
         _discovered(report, net)
         _clamped(report, net)
         net.balanced()
+    _shrunk(report)
 
 
 def _told(report, net, name, mtu):
@@ -40,7 +41,8 @@ def _told(report, net, name, mtu):
             fits = one.ping(other, "-M", "do", "-s", mtu - header, family=family, count=2)
             _forget_path(one)
             over = one.ping(other, "-M", "do", "-s", mtu - header + 1, family=family, wait=1)
-            said = re.search(r"(?:mtu = |mtu=)(\d+)", over.stdout)
+            said = re.search(r"(?:Frag needed and DF set \(mtu = |Packet too big: mtu=)(\d+)",
+                             over.stdout)
             report.check(f"{name}: IPv{family} packets of {mtu} octets pass from {source} to {target}; "
                          "one octet more gets the ICMP error with that MTU",
                          fits.returncode == 0 and said is not None and int(said[1]) == mtu,
@@ -88,6 +90,39 @@ def _clamped(report, net):
                          and set(seen().values()) == {(want,)}, f"{seen()} {why}")
     net.bridge["mssClamp"] = False
     net.apply()
+
+
+def _shrunk(report):
+    """A router on the way takes less than the links of the hosts."""
+    report.title("A path that carries less than its ends")
+    with Overlay(report, mtu=1600) as net:
+        net.host("gw-a", 1, machines={"vm1": 101})
+        # From gw-a the router says so; towards it, what is too long vanishes without a word.
+        net.host("cn-2", 2, machines={"vm2": 102}, narrow=1400)
+        net.zone["ipVersion"] = "ipv4"
+        net.start()
+        for name, peer, seconds in (("gw-a", "cn-2", 15), ("cn-2", "gw-a", 45)):
+            gateway = net.gateways[name]
+
+            def measured():
+                return gateway.peers()[peer].get("mtu")
+            found = wait_until(lambda: measured() == 1400, seconds, every=0.2)
+            how = "a router's word" if name == "gw-a" else "probes, since the router says nothing"
+            report.check(f"{name} finds the 1400 octets to {peer} by {how}", found,
+                         gateway.peers()[peer])
+            status = gateway.cli("status", "-o", "json", check=False).stdout
+            report.check(f"`sluice status` of {name} warns that ports take more than the tunnel",
+                         wait_until(lambda: "PATH_MTU" in gateway.cli(
+                             "status", "-o", "json", check=False).stdout, 3), status)
+        one, other = net.stations["vm2"], net.stations["vm1"]
+        over = one.ping(other, "-M", "do", "-s", 1350 - 28 + 1, wait=1)
+        report.check("a machine that sends more is told what fits",
+                     "Frag needed and DF set (mtu = 1350)" in over.stdout, over.stdout)
+        _forget_path(one)
+        equal, rate, why = net.transfer(one, other, 10_000_000)
+        report.check(f"10 MB across it arrive with the same SHA-256 ({rate * 8 / 1e6:.0f} Mbit/s)",
+                     equal, why)
+        net.balanced()
 
 
 def _mss(frames):

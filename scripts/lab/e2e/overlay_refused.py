@@ -76,7 +76,7 @@ def _headers(rig):
             "tunnel_unexpected")
     refused("a tagged frame on an underlay without VLANs",
             bytes(Ether(src=mac(2), dst=link, type=0x8100) / Raw(bytes.fromhex("00050800"))
-                  / Raw(bytes(60))), "tagged_on_access")
+                  / Raw(bytes(60))), "port_unbound")
     for count in (20, 27, 35, 41, 49):
         refused(f"VXLAN cut off after {count} octets", _cut(good, count), "tunnel_bad_header")
     refused("a wrong IPv4 header checksum", vxlan(2, INNER, link=link, chksum=0x1234),

@@ -7,7 +7,8 @@ from ..capture import Port
 from ..fabric import Station, add_address, device_mac, enable_ipv6
 from ..foreign import Frr, KernelBridge
 from ..gateway import Gateway
-from ..netns import inside, run as run_command, wait_until
+from ..netns import inside, wait_until, write_sysctl
+from ..netns import run as run_command
 from ..switch import Access, Switch, Trunk
 from ..wire import BROADCAST
 from .overlay import VNI, Overlay
@@ -157,6 +158,11 @@ def _kernel_share(report):
         net.foreign("k-4")
         for station in net.stations.values():
             station.set_mtu(1450)
+        # The kernel gets a copy of what a packet socket reads. With the address on the tap it would
+        # answer by itself, so it is told to accept nothing on the interface of the gateway.
+        with inside(space):
+            write_sysctl("net/ipv4/conf/up0/rp_filter", 1)
+            write_sysctl("net/ipv4/conf/up0/arp_ignore", 8)
         net.start(tunnels=False)
         mac = device_mac(space, "up0")
         run_command("ip", "-n", space, "link", "set", "tap0", "address", mac)
