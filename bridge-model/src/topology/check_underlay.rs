@@ -112,14 +112,11 @@ impl Topology {
                 return Some(OverlayError::VlanTaken { object, spot, binding, vlan, other });
             }
             // The tags of one interface are told apart by VID, behind one TPID.
-            return (trunk.tpid != Tpid::CTag).then_some(OverlayError::UnderlayTpid {
-                object,
-                spot,
-                binding,
-                vlan,
-                other,
-            });
+            if trunk.tpid != Tpid::CTag {
+                return Some(OverlayError::UnderlayTpid { object, spot, binding, vlan, other });
+            }
         }
+        // What stations of a transparent bridge send leaves with whatever tags it has.
         let transparent = ports
             .access
             .filter(|port| self.bridges.get(&port.bridge).is_some_and(|bridge| bridge.transparent));

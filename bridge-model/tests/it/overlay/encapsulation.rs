@@ -306,6 +306,25 @@ fn c2_links_without_carrier_are_no_way_and_the_next_route_is_taken() {
 }
 
 #[test]
+fn c2_of_two_links_that_hold_an_address_the_one_with_the_longer_prefix_is_taken() {
+    let link = "{interface: up1, addresses: [192.0.2.10/29]}";
+    for (links, order) in [(format!("{link}, {{interface: up0"), "first"), (String::new(), "last")]
+    {
+        let text = if links.is_empty() {
+            SITE.replace("1/64\"]}]", &format!("1/64\"]}}, {link}]"))
+        } else {
+            SITE.replace("{interface: up0", &links)
+        };
+        let mut w = world_of(&text);
+        let long = "eth1[10] vm2[] up0[]>192.0.2.2/5001 up0[]>192.0.2.3/5001 up1[]>192.0.2.9/5001";
+        assert_eq!(shown(&mut w, "vm1", &frame("A", "*")), long, "{order}");
+        with_view(&mut w, |view| view.interfaces[6].link = bridge_model::compile::Link::Down);
+        let short = long.replace("up1", "up0");
+        assert_eq!(shown(&mut w, "vm1", &frame("A", "*")), short, "while it has carrier");
+    }
+}
+
+#[test]
 fn a_peer_without_any_way_is_told_apart_from_one_that_is_silent() {
     let text = SITE.replace("vtep: 192.0.2.3", "vtep: 203.0.113.3");
     let mut w = world_of(&text);

@@ -4,7 +4,7 @@
 use bridge_model::oracle::Notice;
 use bridge_model::reason::PuntReason;
 
-use super::{Packet, SITE, gre, shown, udp, vxlan, vxlan_packet, world, world_of};
+use super::{Packet, SITE, gre, shown, udp, vxlan, vxlan_packet, vxlan_payload, world, world_of};
 use crate::parsers::hex;
 use crate::wire::ones_sum;
 use crate::world::{Frame, World, check, frame, payload};
@@ -165,6 +165,21 @@ fn u0_a_link_on_a_vlan_shares_an_interface_with_an_access_port() {
 }
 
 #[test]
+fn u0_no_link_on_a_vlan_shares_an_interface_with_a_transparent_port() {
+    // Its stations could send into the VLAN; a trunk beside it makes no difference.
+    for interface in ["vm4", "eth1"] {
+        let text = SITE
+            .replace("interface: up0", &format!("interface: {interface}, vlan: 40"))
+            .replace("host: h, interface: vm4}", &format!("host: h, interface: {interface}}}"));
+        let errors = bridge_model::site::parse("test.yaml", &text).unwrap_err();
+        assert_eq!(
+            errors.iter().map(|error| error.code).collect::<Vec<_>>(),
+            ["underlay_vlan_taken"]
+        );
+    }
+}
+
+#[test]
 fn u1_a_frame_to_another_station_is_not_for_us() {
     let other =
         vxlan_packet("192.0.2.2", 5001, &frame("B", "*")).on_wire_to("06:00:00:00:00:77").frame();
@@ -321,6 +336,25 @@ fn u8_udp_for_no_port_of_ours_is_unexpected() {
     both(&broken, "drop tunnel_bad_header", "tap0[]");
     let short = Packet::new("192.0.2.2", 17, vec![0; 7]).frame();
     both(&short, "drop tunnel_bad_header", "tap0[]");
+}
+
+#[test]
+fn u8_vxlan_is_expected_at_the_ports_of_our_own_zones_only() {
+    let at = |port: u16| {
+        let payload = vxlan_payload(5001, &frame("B", "*"));
+        Packet::new("192.0.2.77", 17, udp(port, &payload)).frame()
+    };
+    let others = SITE.replace(
+        "tunnels:",
+        "- {name: odd, kind: vxlan, udpPort: 8472, hosts: [o2], bfd: off}\ntunnels:",
+    );
+    let mut w = world_of(&others);
+    check(
+        &mut w,
+        &[("up0", at(4789), "drop vtep_unknown"), ("up0", at(8472), "drop tunnel_unexpected")],
+    );
+    let mut w = world_of(&SITE.replace("kind: vxlan", "kind: gre"));
+    check(&mut w, &[("up0", at(4789), "drop tunnel_unexpected")]);
 }
 
 #[test]
