@@ -155,7 +155,8 @@ fn notes(site: &SiteView, list: &mut Vec<Condition>) {
             Note::HostUnknown { .. } => (Reason::HostUnknown, HOST.to_owned()),
             Note::Waiting { port, .. } => (Reason::PortWaiting, port.to_string()),
             Note::StaticNotInForce { entry, .. } => (Reason::NotActive, entry.to_string()),
-            Note::TreeWithoutTransit { gateway_bridge } => {
+            Note::TreeWithoutTransit { gateway_bridge }
+            | Note::TreeAcrossHosts { gateway_bridge, .. } => {
                 (Reason::NotActive, format!("gatewayBridges/{gateway_bridge}"))
             }
             Note::NativeUnlinked { trunk, .. } => (Reason::NotActive, trunk.to_string()),

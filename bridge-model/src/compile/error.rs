@@ -108,6 +108,18 @@ pub enum Note {
         /// The gateway bridge.
         gateway_bridge: Name,
     },
+    /// The fabric's spanning tree sees no path between hosts, and so cuts no loop by them.
+    #[error(
+        "gatewayBridges/{gateway_bridge} forwards here and on {others} in mode stp-transparent, but \
+         spanning tree frames do not pass between hosts in this release: if their trunks lead to \
+         one segment, broadcasts loop; use mode lease, or keep the trunks on one host"
+    )]
+    TreeAcrossHosts {
+        /// The gateway bridge.
+        gateway_bridge: Name,
+        /// The other hosts.
+        others: Hosts,
+    },
     /// The native VLAN leads nowhere.
     #[error("{trunk}: native VLAN {vid} has no VLAN link, so untagged frames are dropped")]
     NativeUnlinked {

@@ -197,6 +197,20 @@ impl<'a> Local<'a> {
         }
     }
 
+    /// The peers that forward, as this host does, for a gateway bridge that leaves loops to the
+    /// fabric's spanning tree.
+    fn peers_with_the_tree_of(&self, gateway: &GatewayBridge) -> Hosts {
+        let is_of_it = |trunk: &TrunkPort| trunk.gateway_bridge == gateway.name;
+        let is_here = self.trunks.iter().any(|local| local.is_up && is_of_it(local.trunk));
+        if gateway.mode != RedundancyMode::StpTransparent || !is_here {
+            return Hosts(Vec::new());
+        }
+        let up = self.topology.trunks.values().filter(|t| t.admin.is_up() && is_of_it(t));
+        let hosts: BTreeSet<&Name> = up.filter_map(|t| Some(&t.binding()?.host)).collect();
+        let peers = hosts.into_iter().filter(|host| self.underlay.peer_named(host).is_some());
+        Hosts(peers.cloned().collect())
+    }
+
     pub(super) fn notes(&self) -> Vec<Note> {
         let mut notes = Vec::new();
         if !self.topology.hosts.contains_key(&self.view.host) {
@@ -213,6 +227,11 @@ impl<'a> Local<'a> {
             {
                 let gateway_bridge = gateway.name.clone();
                 notes.push(Note::TreeWithoutTransit { gateway_bridge });
+            }
+            let others = self.peers_with_the_tree_of(gateway);
+            if !others.0.is_empty() {
+                let gateway_bridge = gateway.name.clone();
+                notes.push(Note::TreeAcrossHosts { gateway_bridge, others });
             }
         }
         for local in &self.trunks {

@@ -111,6 +111,8 @@ fn c5_in_stp_transparent_mode_every_host_with_a_trunk_that_is_up_forwards() {
     let site = gateways("stp-transparent");
     let found = compiled(&site, &here());
     assert_eq!(flood(&found, "v7"), ["@a/7", "t1/7"]);
+    let [across] = &*notes(&found) else { panic!("{:?}", found.notes) };
+    assert!(across.starts_with("gatewayBridges/gw forwards here and on hosts/a"), "{across}");
     let mut without = site.clone();
     without.trunks.get_mut("t2").unwrap().admin = AdminState::Down;
     assert_eq!(flood(&compiled(&without, &here()), "v7"), ["t1/7"]);
