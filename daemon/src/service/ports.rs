@@ -1,7 +1,7 @@
 //! Ports and interfaces with their counters.
 
 use bridge_model::topology::Kind;
-use bridge_model::types::{Name, VlanId};
+use bridge_model::types::{InterfaceId, Name, VlanId};
 use fwd::counters::{Owner, PortSlot, PortSnapshot, Snapshot, VidSnapshot};
 use proto::failure::Failure;
 use proto::{resource, v1};
@@ -122,13 +122,20 @@ pub(super) fn interface(
 ) -> Option<v1::Interface> {
     let interface = shared.interfaces.get(at)?;
     let counted = interface.statistics();
-    let ports = site.ports.iter().filter(|port| port.interface == interface.name);
+    let bound = site.ports.iter().filter(|port| port.interface == interface.name);
+    let bound = bound.map(|port| port.object().to_string());
+    // An underlay link counts on its own interface and is reached by the kernel through another.
+    let id = InterfaceId(u16::try_from(at).ok()?);
+    let links = site.tables.underlay.links.iter();
+    let links = links.filter(|link| link.interface == id || link.kernel == Some(id));
+    let links = links.filter_map(|link| site.tables.ports.get(link.port.index()));
+    let links = links.map(|port| port.name.to_string());
     let driver_counters = if all { interface.extended_statistics() } else { Vec::new() };
     Some(v1::Interface {
         name: interface.name.to_string(),
         kind: interface.kind.to_owned(),
         driver: interface.driver.clone(),
-        ports: ports.map(|port| port.object().to_string()).collect(),
+        ports: bound.chain(links).collect(),
         present: interface.is_present(),
         absent_reason: match interface.presence() {
             Presence::Present => String::new(),

@@ -257,6 +257,10 @@ fn a_tap_shares_the_underlay_with_the_kernel_and_has_the_address_of_the_link() {
 
     scene.ping(56);
     scene.client.wait_peer(State::Up, "off");
+    let request = v1::ListInterfacesRequest::default();
+    let reply = scene.client.state(|mut c| async move { c.list_interfaces(request).await });
+    let ports: Vec<_> = reply.unwrap().interfaces.into_iter().map(|one| one.ports).collect();
+    assert_eq!(ports, [["%up0"], ["accessPorts/a1"], ["%up0"]]);
     assert_eq!(scene.client.accounting().difference, 0);
     scene.gateway.stop();
 }

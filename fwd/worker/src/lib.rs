@@ -5,7 +5,7 @@
 //!   control thread                        worker 0                    worker 1
 //!   Publisher ---- images ------------->  poll_image                  poll_image
 //!   LinkMonitor -- link flags --------->  rx queues -> burst -> bins  (the same)
-//!   Originator --- frames ------------->  originate
+//!   Originator --- frames ------------->  originate, inject
 //!   WorkerHandle <- stamp, cycles ------  flush -> tx queues <- hand-over ring
 //! ```
 //!
