@@ -108,6 +108,17 @@ fn addresses_are_announced_when_they_or_their_link_are_new_and_not_again() {
         world.configure(0, &table);
         world.run(20 * S);
         assert_eq!(times(&world).len(), count);
+        // Another card, and a link that was the kernel's, are news.
+        table.links[0].mac = mac(0x1f);
+        world.configure(0, &table);
+        world.run(20 * S);
+        assert_eq!(times(&world).len(), 2 * count);
+        table.links[0].kernel = Some(InterfaceId(9));
+        world.configure(0, &table);
+        table.links[0].kernel = None;
+        world.configure(0, &table);
+        world.run(20 * S);
+        assert_eq!(times(&world).len(), 3 * count);
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bridge_model::compile::UnderlayTable;
 use bridge_model::underlay::{Action, PathMtuState};
+use bridge_model::wire::checksum;
 use bridge_model::wire::ethernet;
 use bridge_model::wire::icmp::{self, Message};
 use bridge_model::wire::inner::InnerIp;
@@ -45,6 +46,15 @@ fn narrow(family: u8, link_mtu: u16, mtu: usize) -> (World, UnderlayTable) {
     let (mut world, [table, _]) = routed(family, None, link_mtu);
     world.routers[0].mtu = mtu;
     (world, table)
+}
+
+/// Gives the link of each host another MTU, and the path between them one of 4000.
+fn widen(world: &mut World, tables: &mut [UnderlayTable; 2]) {
+    world.routers[0].mtu = 4000;
+    for (host, table) in tables.iter_mut().enumerate().rev() {
+        table.links[0].mtu = 9000;
+        world.configure(host, table);
+    }
 }
 
 fn state(world: &World) -> (u16, PathMtuState) {
@@ -148,23 +158,20 @@ fn a_path_that_becomes_wider_is_noticed_after_ten_minutes_and_one_that_does_not_
 #[test]
 fn a_larger_mtu_of_the_link_is_tried_at_once() {
     // Nothing was found to be in the way.
-    let (mut world, mut table) = narrow(4, 1500, 1500);
+    let (mut world, mut tables) = routed(4, None, 1500);
     world.run(5 * S);
-    world.routers[0].mtu = 4000;
-    table.links[0].mtu = 9000;
-    world.configure(0, &table);
+    widen(&mut world, &mut tables);
     world.until(15 * S, |world| mtus(world).last().is_some_and(|(_, mtu)| *mtu == 4000));
     // Something was.
-    let (mut world, mut table) = narrow(4, 1500, 1400);
+    let (mut world, mut tables) = routed(4, None, 1500);
+    world.routers[0].mtu = 1400;
     world.until(15 * S, |world| !mtus(world).is_empty());
-    world.routers[0].mtu = 4000;
-    table.links[0].mtu = 9000;
-    world.configure(0, &table);
+    widen(&mut world, &mut tables);
     world.until(15 * S, |world| mtus(world).last().is_some_and(|(_, mtu)| *mtu == 4000));
     // A smaller one holds without a ping.
-    table.links[0].mtu = 1000;
+    tables[0].links[0].mtu = 1000;
     world.clear();
-    world.configure(0, &table);
+    world.configure(0, &tables[0]);
     assert_eq!(mtus(&world), [(world.now, 1000)]);
 }
 
@@ -217,6 +224,50 @@ fn single_losses_change_nothing() {
     world.run(1000 * S);
     assert_eq!(mtus(&world), []);
     assert_eq!(state(&world), (1500, PathMtuState::Confirmed));
+}
+
+#[test]
+fn an_answer_of_another_length_or_from_another_is_none() {
+    let answers: [fn(&UnderlayTable, u32) -> Vec<u8>; 3] = [
+        |table, id| {
+            let ends = (table.peers[0].remote, table.peers[0].local);
+            icmp::echo(ends, true, id, &[0; 1471]).unwrap()
+        },
+        |table, id| {
+            let ends = ("10.0.1.77".parse().unwrap(), table.peers[0].local);
+            icmp::echo(ends, true, id, &[0; 1472]).unwrap()
+        },
+        |table, id| {
+            let ends = (table.peers[0].remote, table.peers[0].local);
+            icmp::echo(ends, true, id + 1, &[0; 1472]).unwrap()
+        },
+    ];
+    for answer in answers {
+        let (mut world, table) = narrow(4, 1500, 1500);
+        world.passes = Box::new(|passing| ping(passing.frame).is_none());
+        world.until(2 * S, |world| !pings(world).is_empty());
+        let frame =
+            &world.hosts[0].sent.iter().find(|(_, _, frame)| ping(frame).is_some()).unwrap().2;
+        let packet = Packet::parse(0x0800, &frame[14..]).unwrap().unwrap();
+        let Some(Message::EchoRequest { id, .. }) = Message::parse(&packet) else { panic!() };
+        let packet = answer(&table, id);
+        let frame = ethernet::build(table.links[0].mac, router_mac(0), &[], 0x0800, &packet);
+        world.inject(0, 0, &frame);
+        assert_eq!(state(&world), (1500, PathMtuState::Unknown));
+    }
+}
+
+#[test]
+fn ten_minutes_pass_before_something_larger_is_tried_whenever_the_size_was_found() {
+    let (mut world, _) = narrow(4, 1500, 1500);
+    world.run(500 * S);
+    world.routers[0].mtu = 1400;
+    world.until(30 * S, |world| !mtus(world).is_empty());
+    world.clear();
+    world.run(599 * S);
+    assert!(pings(&world).iter().all(|(_, octets)| *octets == 1400));
+    world.run(20 * S);
+    assert!(pings(&world).iter().any(|(_, octets)| *octets == 1500));
 }
 
 #[test]
@@ -302,9 +353,14 @@ fn what_quotes_a_packet_that_we_do_not_send_is_not_even_a_reason_to_ping() {
         complain(&mut world, &table, &packet, mtu);
     }
     // About a packet from somebody else, to us.
-    let mut frame = ethernet::build(router_mac(0), table.links[0].mac, &[], 0x0800, &good);
-    frame[14 + 12] ^= 1;
-    assert_eq!(icmp::too_big(&frame, 1300).map(|frame| world.inject(0, 0, &frame)), Some(()));
+    let frame = ethernet::build(router_mac(0), table.links[0].mac, &[], 0x0800, &good);
+    let mut complaint = icmp::too_big(&frame, 1300).unwrap();
+    let message = &mut complaint[34..];
+    message[8 + 12] ^= 1;
+    message[2..4].fill(0);
+    let sum = checksum::internet(message);
+    message[2..4].copy_from_slice(&sum.to_be_bytes());
+    world.inject(0, 0, &complaint);
     world.run(5 * S);
     assert_eq!(pings(&world), []);
     assert_eq!(mtus(&world), []);
