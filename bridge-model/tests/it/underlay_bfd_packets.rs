@@ -459,3 +459,17 @@ fn frames_for_others_are_not_heard() {
     scene.world.inject(0, 0, &frame);
     assert_eq!(scene.state(), State::Init);
 }
+
+#[test]
+fn a_session_is_that_of_its_two_addresses() {
+    let link = crate::underlay_world::link(0, &["192.0.2.1/24", "192.0.2.100/24"]);
+    let near = peer("near", "192.0.2.1", "192.0.2.2", &[(0, "192.0.2.2")]);
+    let mut scene = scene_of(tables(1, vec![link], vec![near]), (100, 3));
+    // To another address of ours.
+    scene.table.peers[0].local = ip("192.0.2.100");
+    scene.hear_state(State::Down);
+    assert_eq!(scene.state(), State::Down);
+    scene.table.peers[0].local = ip("192.0.2.1");
+    scene.hear_state(State::Down);
+    assert_eq!(scene.state(), State::Init);
+}
