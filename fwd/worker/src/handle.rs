@@ -92,6 +92,10 @@ impl Shared {
         add(if busy { &self.busy } else { &self.idle }, ticks);
     }
 
+    pub(crate) fn turns(&self) -> u64 {
+        self.turns.load(Ordering::Acquire)
+    }
+
     #[inline]
     pub(crate) fn slept(&self, ticks: u64) {
         add(&self.naps, 1);
@@ -146,7 +150,7 @@ pub struct Stopped {
 pub fn spawn(eal: &Eal, plan: WorkerPlan) -> Result<WorkerHandle, SpawnError> {
     let WorkerPlan { name, cpu, sharing, ports, links, pool, parts } = plan;
     let shared = Arc::new(Shared::default());
-    let (originator, originated) = channel(pool.clone());
+    let (originator, originated) = channel(pool.clone(), Arc::clone(&shared));
     // One change at a time, and each comes back.
     let (changes, change) = RingBuffer::new(1);
     let (back, returned) = RingBuffer::new(2);

@@ -1,10 +1,12 @@
 //! Frames of the control plane on their way to a worker.
 
 use crate::frame::MbufFrame;
+use crate::handle::Shared;
 use bridge_model::types::{Fid, InterfaceId, MemberId};
 use fwd::counters::PortSlot;
 use rte_rs::Mempool;
 use rtrb::{Consumer, Producer, RingBuffer};
+use std::sync::Arc;
 
 /// Frames that can wait: a packet of liveness to each of some hundred peers, and an ARP request for
 /// each.
@@ -53,14 +55,21 @@ pub enum OriginateError {
 pub struct Originator {
     ring: Producer<Originated>,
     pool: Mempool,
+    worker: Arc<Shared>,
 }
 
-pub(crate) fn channel(pool: Mempool) -> (Originator, Consumer<Originated>) {
+pub(crate) fn channel(pool: Mempool, worker: Arc<Shared>) -> (Originator, Consumer<Originated>) {
     let (ring, consumer) = RingBuffer::new(RING);
-    (Originator { ring, pool }, consumer)
+    (Originator { ring, pool, worker }, consumer)
 }
 
 impl Originator {
+    /// How many turns the worker has ended. Two more, and it has polled each of its queues since, and
+    /// passed on what was in them.
+    pub fn turns(&self) -> u64 {
+        self.worker.turns()
+    }
+
     /// Has the worker send a frame by an interface, unchanged; it is counted for `port`.
     pub fn send(
         &mut self,

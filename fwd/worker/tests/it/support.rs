@@ -304,6 +304,15 @@ impl Gateway {
     }
 }
 
+impl Drop for Gateway {
+    /// `net_memif` of DPDK 22.11 may crash when both ends of a link are closed at once: one thread
+    /// closes the device while another sees the peer leave. The end of the process closes ours.
+    fn drop(&mut self) {
+        self.workers.clear();
+        self.devices.drain(..).flatten().for_each(std::mem::forget);
+    }
+}
+
 fn build(
     learner: &mut Learner,
     slots: &mut CounterSlots,
