@@ -63,9 +63,11 @@ impl<I: Io> Burst for Job<'_, I> {
                 let keys = (scratch.sources[index], scratch.destinations[index]);
                 scratch.fates[index] = stage.lookup(kernel, &scratch.get(index), keys);
             }
-        }
-        if image.has_suppression {
-            suppress(kernel, image, frames, scratch, egress, &ingress);
+            if image.has_suppression
+                && let Some(frame) = frames.get_mut(index)
+            {
+                suppress(kernel, image, frame, (scratch, index), stage.egress, &ingress);
+            }
         }
         for (index, frame) in frames.drain(..).enumerate().take(BURST) {
             let (fate, shape) = (scratch.fates[index], scratch.shapes[index]);

@@ -18,7 +18,7 @@ use bridge_model::wire::neighbor::{
 use super::admit::Parsed;
 use super::egress::{Egress, Ingress};
 use super::scratch::{Fate, Scratch};
-use crate::frame::{BURST, Frame, FrameBurst};
+use crate::frame::Frame;
 use crate::image::{ClassEntry, Image};
 use crate::mac::Kernel;
 use crate::neighbors::Neighbor;
@@ -35,46 +35,42 @@ pub(crate) enum Question {
     Solicitation(Discovery),
 }
 
-/// Looks for what stations say about addresses, and answers what can be answered: such a frame has an
+/// Looks whether a frame says something about an address, and answers it if it can: the frame has the
 /// answer in its place then, and goes back.
 #[inline(never)]
 pub(super) fn suppress<K: Kernel, F: Frame>(
     kernel: K,
     image: &Image,
-    frames: &mut FrameBurst<F>,
-    scratch: &mut Scratch,
+    frame: &mut F,
+    (scratch, index): (&mut Scratch, usize),
     egress: &mut Egress<F>,
     ingress: &Ingress,
 ) {
-    for (index, frame) in frames.iter_mut().enumerate().take(BURST) {
-        let fate = scratch.fates[index];
-        let pop = scratch.shapes[index].pop();
-        let goes_on = fate == Fate::FLOOD || fate.is_send();
-        let class = scratch.classes[index].word;
-        if !goes_on || !is_about_addresses(frame.bytes(), pop) || !image.fid(class.fid()).suppresses
-        {
-            continue;
-        }
-        let place = (class.fid(), class.member());
-        let from = (ingress.interface, ingress.now);
-        egress.protocol.neighbor(place, (frame.bytes(), pop), from);
-        let parsed = scratch.get(index);
-        // What came in a tunnel has been through this on its host.
-        if fate != Fate::FLOOD || !parsed.is_group() || parsed.shape.has_own_port() {
-            continue;
-        }
-        if let Some((question, neighbor)) = answerable(kernel, image, &parsed, frame.bytes())
-            && question.answer(frame, pop, parsed.src, neighbor)
-        {
-            egress
-                .counters
-                .consumed(ingress.origin(parsed.shape).port, PuntReason::NeighborSuppressed);
-            egress.counters.originated();
-            let back = parsed.class.members.index(parsed.class.word.member());
-            scratch.fates[index] = Fate::send(back);
-            // Nobody is to be told if it is too long.
-            scratch.classes[index] = ClassEntry::NONE;
-        }
+    let fate = scratch.fates[index];
+    let parsed = scratch.get(index);
+    let pop = parsed.shape.pop();
+    let goes_on = fate == Fate::FLOOD || fate.is_send();
+    if !goes_on || !is_about_addresses(frame.bytes(), pop) {
+        return;
+    }
+    let place = (parsed.class.word.fid(), parsed.class.word.member());
+    if !image.fid(place.0).suppresses {
+        return;
+    }
+    egress.protocol.neighbor(place, (frame.bytes(), pop), (ingress.interface, ingress.now));
+    // What came in a tunnel has been through this on its host.
+    if fate != Fate::FLOOD || !parsed.is_group() || parsed.shape.has_own_port() {
+        return;
+    }
+    if let Some((question, neighbor)) = answerable(kernel, image, &parsed, frame.bytes())
+        && question.answer(frame, pop, parsed.src, neighbor)
+    {
+        let port = ingress.origin(parsed.shape).port;
+        egress.counters.consumed(port, PuntReason::NeighborSuppressed);
+        egress.counters.originated();
+        scratch.fates[index] = Fate::send(parsed.class.members.index(place.1));
+        // Nobody is to be told if it is too long.
+        scratch.classes[index] = ClassEntry::NONE;
     }
 }
 
