@@ -34,7 +34,7 @@ use crate::storm::StormImage;
 pub use build::{ImageError, ImageParts};
 pub(crate) use class::{ClassEntry, ClassKind, ClassTable, ClassWord, MemberRange};
 pub(crate) use member::{MemberImage, Push};
-pub(crate) use peer::{FAR, Format, NEAR, PathImage, PeerImage};
+pub(crate) use peer::{Format, PathImage, PeerImage};
 pub(crate) use underlay::{LinkImage, SourceImage, UnderlayImage, VniImage};
 
 /// Everything that workers read, frozen.

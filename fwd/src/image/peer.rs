@@ -16,39 +16,45 @@ use crate::underlay::{NextHop, PeerCell, UnderlayCells};
 
 /// Octets of the longest header: Ethernet with a tag, IPv6, UDP, VXLAN.
 pub(crate) const MAX_HEADER: usize = 18 + 40 + 8 + 8;
-/// Octets of a header that are written at once: all of it over IPv4, its end over IPv6.
-pub(crate) const NEAR: usize = 64;
-/// Octets before those.
-pub(crate) const FAR: usize = 16;
 
-const _: () = assert!(MAX_HEADER <= NEAR + FAR, "a header fits its template");
-
-/// Tunnel kind and IP version: which fields of the template are filled in, and where.
+/// Tunnel kind, IP version, and whether there is a tag: what a header consists of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     VxlanV4,
+    VxlanV4Tagged,
     VxlanV6,
+    VxlanV6Tagged,
     GreV4,
+    GreV4Tagged,
     GreV6,
+    GreV6Tagged,
 }
 
 impl Format {
-    const fn of(encapsulation: Encapsulation, family: IpFamily) -> Self {
-        match (encapsulation, family) {
-            (Encapsulation::Vxlan { .. }, IpFamily::V4) => Self::VxlanV4,
-            (Encapsulation::Vxlan { .. }, IpFamily::V6) => Self::VxlanV6,
-            (Encapsulation::Gre, IpFamily::V4) => Self::GreV4,
-            (Encapsulation::Gre, IpFamily::V6) => Self::GreV6,
+    const fn of(encapsulation: Encapsulation, family: IpFamily, is_tagged: bool) -> Self {
+        match (encapsulation, family, is_tagged) {
+            (Encapsulation::Vxlan { .. }, IpFamily::V4, false) => Self::VxlanV4,
+            (Encapsulation::Vxlan { .. }, IpFamily::V4, true) => Self::VxlanV4Tagged,
+            (Encapsulation::Vxlan { .. }, IpFamily::V6, false) => Self::VxlanV6,
+            (Encapsulation::Vxlan { .. }, IpFamily::V6, true) => Self::VxlanV6Tagged,
+            (Encapsulation::Gre, IpFamily::V4, false) => Self::GreV4,
+            (Encapsulation::Gre, IpFamily::V4, true) => Self::GreV4Tagged,
+            (Encapsulation::Gre, IpFamily::V6, false) => Self::GreV6,
+            (Encapsulation::Gre, IpFamily::V6, true) => Self::GreV6Tagged,
         }
     }
 
-    /// Octets from the IP header to the inner frame.
+    /// Octets of the header.
     pub(crate) const fn octets(self) -> usize {
         match self {
-            Self::VxlanV4 => 20 + 8 + 8,
-            Self::VxlanV6 => 40 + 8 + 8,
-            Self::GreV4 => 20 + 8,
-            Self::GreV6 => 40 + 8,
+            Self::VxlanV4 => 14 + 20 + 8 + 8,
+            Self::VxlanV4Tagged => 18 + 20 + 8 + 8,
+            Self::VxlanV6 => 14 + 40 + 8 + 8,
+            Self::VxlanV6Tagged => 18 + 40 + 8 + 8,
+            Self::GreV4 => 14 + 20 + 8,
+            Self::GreV4Tagged => 18 + 20 + 8,
+            Self::GreV6 => 14 + 40 + 8,
+            Self::GreV6Tagged => 18 + 40 + 8,
         }
     }
 }
@@ -64,7 +70,6 @@ pub(crate) struct PeerImage {
     pub(crate) slot: PortSlot,
     /// The longest inner frame, in octets.
     pub(crate) max_frame: u16,
-    pub(crate) format: Format,
     /// The DSCP is that of the inner packet.
     pub(crate) copies_dscp: bool,
     /// The outer UDP checksum is computed.
@@ -75,23 +80,20 @@ pub(crate) struct PeerImage {
 
 const _: () = assert!(size_of::<PeerImage>() == 64, "one cache line");
 
-/// One way to a peer, with the header of every frame that takes it. Its end is that of the template.
+/// One way to a peer, with the header of every frame that takes it.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(crate) struct PathImage {
-    /// The last [`NEAR`] octets of the header. In it are zero: the destination address, lengths,
-    /// checksums, UDP source port, flow label and VNI.
-    pub(crate) near: [u8; NEAR],
-    /// The [`FAR`] octets before.
-    pub(crate) far: [u8; FAR],
-    /// Who is asked for the destination address.
-    pub(crate) next_hop: Arc<NextHop>,
-    /// The sum of the words of the IPv4 header, not folded.
-    pub(crate) ip_sum: u32,
+    /// The header. In it are zero: the destination address, lengths, checksums, UDP source port, flow
+    /// label, VNI, and a DSCP that is copied.
+    pub(crate) header: [u8; MAX_HEADER],
     /// The device.
     pub(crate) interface: InterfaceId,
-    /// Octets of the header.
-    pub(crate) octets: u8,
+    /// The sum of the words of the IPv4 header, not folded.
+    pub(crate) ip_sum: u32,
+    /// Who is asked for the destination address.
+    pub(crate) next_hop: Arc<NextHop>,
+    pub(crate) format: Format,
 }
 
 const _: () = assert!(size_of::<PathImage>() == 128, "two cache lines");
@@ -105,7 +107,6 @@ impl PeerImage {
         cells: &UnderlayCells,
         link: impl Fn(&PathTable) -> Option<&'l UnderlayLinkTable>,
     ) -> Option<Self> {
-        let format = Format::of(peer.encapsulation, IpFamily::of(&peer.remote));
         let mut sum = Words::default();
         sum.address(peer.local);
         sum.address(peer.remote);
@@ -113,14 +114,13 @@ impl PeerImage {
         let paths = peer
             .paths
             .iter()
-            .map(|path| PathImage::build(peer, format, path, link(path)?, cells))
+            .map(|path| PathImage::build(peer, path, link(path)?, cells))
             .collect::<Option<_>>()?;
         Some(Self {
             paths,
             cell: cells.peer(&peer.name),
             slot,
             max_frame: peer.max_frame(),
-            format,
             copies_dscp: peer.dscp == TunnelDscp::Copy,
             udp_checksum: matches!(peer.encapsulation, Encapsulation::Vxlan { checksum: true, .. }),
             pseudo_sum: sum.0,
@@ -137,7 +137,6 @@ impl PeerImage {
 impl PathImage {
     fn build(
         peer: &PeerTable,
-        format: Format,
         path: &PathTable,
         link: &UnderlayLinkTable,
         cells: &UnderlayCells,
@@ -191,17 +190,16 @@ impl PathImage {
                 header.extend([0; 4]);
             }
         }
-        debug_assert_eq!(header.len(), ip_at + format.octets(), "what Format says");
-        let mut template = [0; NEAR + FAR];
-        let start = template.len().checked_sub(header.len())?;
-        template.get_mut(start..)?.copy_from_slice(&header);
+        let family = IpFamily::of(&peer.remote);
+        let format = Format::of(peer.encapsulation, family, link.vlan.is_some());
+        debug_assert_eq!(header.len(), format.octets(), "what the format says");
+        header.resize(MAX_HEADER, 0);
         Some(Self {
-            near: *template.last_chunk()?,
-            far: *template.first_chunk()?,
-            next_hop: cells.next_hop((link.interface, link.vlan, path.next_hop)),
-            ip_sum: sum.0,
+            header: header.try_into().ok()?,
             interface: link.interface,
-            octets: u8::try_from(header.len()).ok()?,
+            ip_sum: sum.0,
+            next_hop: cells.next_hop((link.interface, link.vlan, path.next_hop)),
+            format,
         })
     }
 }

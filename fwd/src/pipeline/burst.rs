@@ -9,8 +9,10 @@ use super::decap;
 use super::egress::{Egress, Ingress, Outgoing};
 use super::lookup::{self, Destination, Reporter};
 use super::parse::parse;
+use super::rewrite::fits_plainly;
 use super::scratch::{FID_SHIFT, Fate, Leaving, Scratch};
 use super::suppress::suppress;
+use super::tunnel::hash_flows;
 use crate::frame::{BURST, Frame, FrameBurst, Io};
 use crate::image::{Image, InterfaceImage, MemberImage};
 use crate::mac::{Burst, Hashed, Kernel};
@@ -69,13 +71,20 @@ impl<I: Io> Burst for Job<'_, I> {
                 suppress(kernel, image, frame, (scratch, index), stage.egress, &ingress);
             }
         }
+        if !image.peers.is_empty() {
+            hash_flows(image, frames, scratch);
+        }
         for (index, frame) in frames.drain(..).enumerate().take(BURST) {
             let (fate, shape) = (scratch.fates[index], scratch.shapes[index]);
             if fate.is_send() {
                 let to = image.members.get(fate.member()).unwrap_or(&MemberImage::UNUSED);
-                let class = &scratch.classes[index];
-                let out = Outgoing { image, shape, class, to, ingress: &ingress };
-                egress.forward(io, frame, out);
+                if fits_plainly(&frame, shape.pop(), to) {
+                    egress.forward(io, frame, shape, to, &ingress);
+                } else {
+                    let (class, flow) = (&scratch.classes[index], Some(scratch.flows[index]));
+                    let out = Outgoing { image, shape, class, to, ingress: &ingress, flow };
+                    egress.forward_closely(io, frame, &out);
+                }
             } else if let Some(reason) = fate.reason() {
                 egress.drop(io, frame, reason, ingress.origin(shape));
             } else {

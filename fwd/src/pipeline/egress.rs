@@ -6,8 +6,9 @@ use bridge_model::types::InterfaceId;
 use rtrb::Producer;
 
 use super::admit::{Parsed, Shape};
+use super::encap::Flow;
 use super::protocol::Protocol;
-use super::rewrite::{fits, fits_plainly, rewrite};
+use super::rewrite::{fits, rewrite};
 use crate::counters::{CounterWriter, Note, PortSlot};
 use crate::events::{self, DropSample};
 use crate::frame::{BURST, Frame, FrameBurst, Io};
@@ -81,6 +82,8 @@ pub(super) struct Outgoing<'i> {
     pub(super) class: &'i ClassEntry,
     pub(super) to: &'i MemberImage,
     pub(super) ingress: &'i Ingress,
+    /// If it is known already.
+    pub(super) flow: Option<Flow>,
 }
 
 /// Everything on the way out of one worker.
@@ -115,37 +118,40 @@ impl<F: Frame> Egress<F> {
         }
     }
 
-    /// Sends a frame to a member: MTU, rewrite or encapsulation, bin.
+    /// Sends a frame that [fits plainly](super::rewrite::fits_plainly) to a member: rewrite, bin.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled for each instruction set with the burst")]
     pub(super) fn forward<I: Io<Frame = F>>(
         &mut self,
         io: &mut I,
         mut frame: F,
-        out: Outgoing<'_>,
+        shape: Shape,
+        to: &MemberImage,
+        ingress: &Ingress,
     ) {
-        let Outgoing { shape, to, ingress, .. } = out;
-        let pop = shape.pop();
-        // A tunnel's MTU is 0, so that only frames that do not plainly fit are looked at closely.
-        if !fits_plainly(&frame, pop, to) {
-            if !to.is_local() {
-                return self.tunnel(io, frame, out, &mut None);
-            }
-            if !fits(&frame, pop, to) {
-                return self.too_long(io, frame, out);
-            }
-        }
-        if !rewrite(&mut frame, pop, shape.tci(), to) {
+        if !rewrite(&mut frame, shape.pop(), shape.tci(), to) {
             return self.drop(io, frame, DropReason::NoBuffer, ingress.origin(shape));
         }
         self.queue_for(io, frame, to, to.interface(), ingress.now);
     }
 
-    #[cold]
-    fn too_long<I: Io<Frame = F>>(&mut self, io: &mut I, frame: F, out: Outgoing<'_>) {
-        self.tell_too_big(&frame, out.to.layer3_mtu(), &out);
-        let origin = out.ingress.origin(out.shape).at(out.to);
-        self.drop(io, frame, DropReason::MtuExceeded, origin);
+    /// Sends any other frame to a member: into a tunnel, or after a closer look at its length.
+    #[inline(never)]
+    pub(super) fn forward_closely<I: Io<Frame = F>>(
+        &mut self,
+        io: &mut I,
+        frame: F,
+        out: &Outgoing<'_>,
+    ) {
+        if !out.to.is_local() {
+            self.tunnel(io, frame, out);
+        } else if fits(&frame, out.shape.pop(), out.to) {
+            self.forward(io, frame, out.shape, out.to, out.ingress);
+        } else {
+            self.tell_too_big(&frame, out.to.layer3_mtu(), out);
+            let origin = out.ingress.origin(out.shape).at(out.to);
+            self.drop(io, frame, DropReason::MtuExceeded, origin);
+        }
     }
 
     /// Queues a frame that counts for `to`.
@@ -260,42 +266,39 @@ impl<F: Frame> Egress<F> {
             Err(reason) => return self.drop(io, frame, reason, ingress.origin(shape)),
         };
         let class = &parsed.class;
-        let (mut pending, mut flow): (Option<&MemberImage>, _) = (None, None);
+        let to = &MemberImage::UNUSED;
+        let mut out = Outgoing { image, shape, class, to, ingress, flow: None };
+        let mut pending = None;
         for member in targets {
             if let Some(to) = pending.replace(member) {
-                let out = Outgoing { image, shape, class, to, ingress };
-                if to.is_local() {
-                    self.forward_copy(io, &frame, out);
-                } else {
-                    self.tunnel_copy(io, &frame, out, &mut flow);
-                }
+                out.to = to;
+                self.forward_copy(io, &frame, &mut out);
             }
         }
-        match pending {
-            Some(to) => {
-                let out = Outgoing { image, shape, class, to, ingress };
-                if to.is_local() {
-                    self.forward(io, frame, out);
-                } else {
-                    self.tunnel(io, frame, out, &mut flow);
-                }
-            }
+        let Some(to) = pending else {
             // The last peer has just gone down.
-            None => self.drop(io, frame, DropReason::NoDestination, ingress.origin(shape)),
-        }
+            return self.drop(io, frame, DropReason::NoDestination, ingress.origin(shape));
+        };
+        out.to = to;
+        self.forward_closely(io, frame, &out);
     }
 
-    fn forward_copy<I: Io<Frame = F>>(&mut self, io: &mut I, frame: &F, out: Outgoing<'_>) {
-        let Outgoing { shape, to, ingress, .. } = out;
+    fn forward_copy<I: Io<Frame = F>>(&mut self, io: &mut I, frame: &F, out: &mut Outgoing<'_>) {
+        let Outgoing { shape, to, ingress, .. } = *out;
+        if !to.is_local() {
+            let flow = || Flow::of(frame.bytes(), shape.pop());
+            out.flow.get_or_insert_with(flow);
+            return self.tunnel_copy(io, frame, out);
+        }
         self.counters.copied(1);
-        let origin = ingress.origin(shape);
         if !fits(frame, shape.pop(), to) {
-            self.tell_too_big(frame, to.layer3_mtu(), &out);
-            return self.count_drop(frame, DropReason::MtuExceeded, origin.at(to));
+            self.tell_too_big(frame, to.layer3_mtu(), out);
+            let origin = ingress.origin(shape).at(to);
+            return self.count_drop(frame, DropReason::MtuExceeded, origin);
         }
         match io.copy(frame) {
-            Some(copy) => self.forward(io, copy, out),
-            None => self.count_drop(frame, DropReason::NoBuffer, origin),
+            Some(copy) => self.forward(io, copy, shape, to, ingress),
+            None => self.count_drop(frame, DropReason::NoBuffer, ingress.origin(shape)),
         }
     }
 

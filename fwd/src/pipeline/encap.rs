@@ -12,14 +12,14 @@ use bridge_model::wire::ip::PROTOCOL_UDP;
 
 use super::clamp::clamp_mss;
 use crate::frame::Frame;
-use crate::image::{FAR, Format, NEAR, PathImage, PeerImage};
+use crate::image::{Format, PathImage, PeerImage};
 
 /// Octets at the beginning of a frame that a flow can depend on: addresses, two tags, the longest IPv4
 /// header, ports.
 const LONGEST_HEADERS: usize = HEADER_LEN + MAX_TAGS * TAG_LEN + 60 + 4;
 
 /// What is copied or hashed from an inner frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Flow {
     /// As [`inner::flow_hash`].
     pub(crate) hash: u16,
@@ -29,13 +29,15 @@ pub(crate) struct Flow {
 
 impl Flow {
     /// Of a frame of which `pop` octets of tags will be taken off, and that is padded then.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "a loop over a burst is around it")]
     pub(crate) fn of(frame: &[u8], pop: usize) -> Self {
         Self::of_plain(frame, pop).unwrap_or_else(|| Self::of_any(frame, pop))
     }
 
     /// The common cases: IPv4 without options, and IPv6, with both ports; a type without IP.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "a loop over a burst is around it")]
     fn of_plain(frame: &[u8], pop: usize) -> Option<Self> {
         let addresses: &[u8; ADDRESSES_LEN] = frame.first_chunk()?;
         let rest = frame.get(pop..)?;
@@ -146,146 +148,167 @@ impl<'p> Way<'p> {
     }
 }
 
+/// A kind of tunnel over an IP version, for code that is compiled for each.
+trait Wrapping {
+    /// Octets from the IP header to the inner frame.
+    const OCTETS: usize;
+    const IS_V4: bool;
+    const IS_VXLAN: bool;
+}
+
+macro_rules! wrapping {
+    ($($name:ident: $octets:expr, $is_v4:expr, $is_vxlan:expr;)*) => {$(
+        struct $name;
+
+        impl Wrapping for $name {
+            const OCTETS: usize = $octets;
+            const IS_V4: bool = $is_v4;
+            const IS_VXLAN: bool = $is_vxlan;
+        }
+    )*};
+}
+
+wrapping! {
+    VxlanV4: 20 + 8 + 8, true, true;
+    VxlanV6: 40 + 8 + 8, false, true;
+    GreV4: 20 + 8, true, false;
+    GreV6: 40 + 8, false, false;
+}
+
 /// Takes `pop` octets of tags off and puts the headers towards `peer` on. With `clamp`, a TCP SYN
 /// segment announces at most what fits packets of so many octets. False if there is no headroom.
 #[inline(always)]
-#[expect(clippy::inline_always, reason = "one call site for each caller's instruction set")]
+#[expect(clippy::inline_always, reason = "one caller on the packet path")]
 pub(crate) fn encapsulate<F: Frame>(
+    frame: &mut F,
+    pop: usize,
+    peer: (&PeerImage, u32),
+    way: &Way<'_>,
+    clamp: Option<u16>,
+) -> bool {
+    if pop > 0 && frame.octets() < pop + MIN_FRAME_LEN {
+        pad(frame, pop + MIN_FRAME_LEN);
+    }
+    match way.path.format {
+        Format::VxlanV4 => wrap::<F, VxlanV4, 50>(frame, pop, peer, way, clamp),
+        Format::VxlanV4Tagged => wrap::<F, VxlanV4, 54>(frame, pop, peer, way, clamp),
+        Format::VxlanV6 => wrap::<F, VxlanV6, 70>(frame, pop, peer, way, clamp),
+        Format::VxlanV6Tagged => wrap::<F, VxlanV6, 74>(frame, pop, peer, way, clamp),
+        Format::GreV4 => wrap::<F, GreV4, 42>(frame, pop, peer, way, clamp),
+        Format::GreV4Tagged => wrap::<F, GreV4, 46>(frame, pop, peer, way, clamp),
+        Format::GreV6 => wrap::<F, GreV6, 62>(frame, pop, peer, way, clamp),
+        Format::GreV6Tagged => wrap::<F, GreV6, 66>(frame, pop, peer, way, clamp),
+    }
+}
+
+/// As for other frames: one that there is no room to pad goes out short.
+#[inline(never)]
+fn pad<F: Frame>(frame: &mut F, octets: usize) {
+    frame.pad_to(octets);
+}
+
+/// The same for headers of `LEN` octets: all offsets are constants.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "one call site for each format")]
+fn wrap<F: Frame, W: Wrapping, const LEN: usize>(
     frame: &mut F,
     pop: usize,
     (peer, vni): (&PeerImage, u32),
     way: &Way<'_>,
     clamp: Option<u16>,
 ) -> bool {
-    let path = way.path;
-    let header = usize::from(path.octets);
-    // Whole templates of constant length are written, what of them is not header is cut off again.
-    let template = if header <= NEAR { NEAR } else { NEAR + FAR };
-    if pop > 0 && frame.octets() < pop + MIN_FRAME_LEN {
-        frame.pad_to(pop + MIN_FRAME_LEN);
-    }
-    if !frame.prepend(template - pop) {
+    const { assert!(LEN - W::OCTETS == 14 || LEN - W::OCTETS == 18, "an Ethernet header in front") };
+    let addresses: Option<&[u8; ADDRESSES_LEN]> = frame.bytes().first_chunk();
+    let (Some(addresses), Some(template)) = (addresses.copied(), way.path.header.first_chunk())
+    else {
+        return true;
+    };
+    if !frame.prepend(LEN - pop) {
         return false;
     }
-    let bytes = frame.bytes_mut();
-    if pop > 0 {
-        move_addresses(bytes, template, pop);
+    let Some((header, inner)) = frame.bytes_mut().split_first_chunk_mut::<LEN>() else {
+        return true;
+    };
+    // Over the tags, if there were any; otherwise they are there already.
+    if let Some(place) = inner.first_chunk_mut() {
+        *place = addresses;
     }
-    let Some((front, inner)) = bytes.split_at_mut_checked(template) else { return true };
     if let Some(mtu) = clamp {
         clamp_mss(inner, mtu);
     }
-    if let Some(far) = front.first_chunk_mut::<FAR>() {
-        *far = path.far;
-    }
-    let Some(near) = front.last_chunk_mut::<NEAR>() else { return true };
-    *near = path.near;
-    fill(near, inner, (peer, vni), way);
-    // A destination address never fails to be in the template.
-    let [_, _, address @ ..] = way.next_hop.to_be_bytes();
-    if let Some(destination) = front.get_mut(template - header..).and_then(<[u8]>::first_chunk_mut)
-    {
-        *destination = address;
-    }
-    if template > header {
-        frame.trim_front(template - header);
-    }
-    true
-}
-
-/// Moves both addresses over the tags behind them, to `to`.
-#[inline]
-fn move_addresses(bytes: &mut [u8], to: usize, pop: usize) {
-    let Some(from) = bytes.get(to - pop..).and_then(<[u8]>::first_chunk::<ADDRESSES_LEN>) else {
-        return;
-    };
-    let addresses = *from;
-    if let Some(place) = bytes.get_mut(to..).and_then(<[u8]>::first_chunk_mut) {
-        *place = addresses;
-    }
-}
-
-/// Fills in all but the Ethernet header.
-#[inline]
-fn fill(near: &mut [u8; NEAR], inner: &[u8], (peer, vni): (&PeerImage, u32), way: &Way<'_>) {
-    let (flow, format) = (way.flow, peer.format);
+    *header = *template;
+    let [_, _, next_hop @ ..] = way.next_hop.to_be_bytes();
+    put(header, 0, next_hop);
     // No frame is longer than an IP packet can be: the MTU was checked.
     #[expect(clippy::cast_possible_truncation, reason = "below 64 KiB by the MTU of the peer")]
-    let octets = (inner.len() + format.octets()) as u16;
-    let dscp = if peer.copies_dscp { flow.dscp } else { 0 };
-    match format {
-        Format::VxlanV4 => {
-            ipv4::<{ NEAR - 36 }>(near, octets, dscp, way.path.ip_sum);
-            vxlan(near, octets - 20, vni, flow);
-        }
-        Format::VxlanV6 => {
-            ipv6::<{ NEAR - 56 }>(near, octets, dscp, flow);
-            vxlan(near, octets - 40, vni, flow);
-        }
-        Format::GreV4 => {
-            ipv4::<{ NEAR - 28 }>(near, octets, dscp, way.path.ip_sum);
-            put(near, NEAR - 4, vni.to_be_bytes());
-        }
-        Format::GreV6 => {
-            ipv6::<{ NEAR - 48 }>(near, octets, dscp, flow);
-            put(near, NEAR - 4, vni.to_be_bytes());
-        }
+    let octets = (inner.len() + W::OCTETS) as u16;
+    let dscp = if peer.copies_dscp { way.flow.dscp } else { 0 };
+    if W::IS_V4 {
+        ipv4(header, LEN - W::OCTETS, octets, dscp, way.path.ip_sum);
+    } else {
+        ipv6(header, LEN - W::OCTETS, octets, dscp, way.flow);
     }
-    if peer.udp_checksum {
-        udp_checksum(near, inner, peer.pseudo_sum);
+    if W::IS_VXLAN {
+        put(header, LEN - 16, inner::source_port(way.flow.hash).to_be_bytes());
+        let ip_octets = if W::IS_V4 { 20 } else { 40 };
+        put(header, LEN - 12, (octets - ip_octets).to_be_bytes());
+        put(header, LEN - 4, (vni << 8).to_be_bytes());
+        if peer.udp_checksum {
+            let checksum = udp_checksum(header.last_chunk(), inner, peer.pseudo_sum);
+            put(header, LEN - 10, checksum.to_be_bytes());
+        }
+    } else {
+        put(header, LEN - 4, vni.to_be_bytes());
     }
+    true
 }
 
 /// Writes at a place that the compiler knows to be within.
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "one store")]
-fn put<const N: usize>(near: &mut [u8; NEAR], at: usize, octets: [u8; N]) {
-    if let Some(place) = near.get_mut(at..at + N) {
+fn put<const LEN: usize, const N: usize>(header: &mut [u8; LEN], at: usize, octets: [u8; N]) {
+    if let Some(place) = header.get_mut(at..at + N) {
         place.copy_from_slice(&octets);
     }
 }
 
-/// DSCP, total length and checksum of the IPv4 header at `AT`.
-#[inline]
-fn ipv4<const AT: usize>(near: &mut [u8; NEAR], octets: u16, dscp: u8, sum: u32) {
-    let service = near[AT + 1] | dscp << 2;
-    // The template has 0 where it is copied, so nothing is counted twice.
+/// DSCP, total length and checksum of the IPv4 header at `at`, of whose words `sum` is the sum. A DSCP
+/// is 0 in it, or what is given here.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "a few instructions")]
+fn ipv4<const LEN: usize>(header: &mut [u8; LEN], at: usize, octets: u16, dscp: u8, sum: u32) {
+    if dscp != 0 {
+        put(header, at + 1, [dscp << 2]);
+    }
     let sum = sum + u32::from(octets) + u32::from(dscp << 2);
-    put(near, AT + 1, [service]);
-    put(near, AT + 2, octets.to_be_bytes());
-    put(near, AT + 10, (!fold(sum)).to_be_bytes());
+    put(header, at + 2, octets.to_be_bytes());
+    put(header, at + 10, (!fold(sum)).to_be_bytes());
 }
 
-/// DSCP, flow label and payload length of the IPv6 header at `AT`. `octets` are those of the packet.
-#[inline]
-fn ipv6<const AT: usize>(near: &mut [u8; NEAR], octets: u16, dscp: u8, flow: Flow) {
-    let first = u32::from_be_bytes([near[AT], near[AT + 1], near[AT + 2], near[AT + 3]]);
-    let first = first | u32::from(dscp) << 22 | u32::from(flow.hash);
-    put(near, AT, first.to_be_bytes());
-    put(near, AT + 4, (octets - 40).to_be_bytes());
+/// DSCP, flow label and payload length of the IPv6 header at `at`. `octets` are those of the packet.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "a few instructions")]
+fn ipv6<const LEN: usize>(header: &mut [u8; LEN], at: usize, octets: u16, dscp: u8, flow: Flow) {
+    if dscp != 0 {
+        put(header, at, (6 << 12 | u16::from(dscp) << 6).to_be_bytes());
+    }
+    // The upper 4 bits of the label are 0.
+    put(header, at + 2, flow.hash.to_be_bytes());
+    put(header, at + 4, (octets - 40).to_be_bytes());
 }
 
-/// Source port and length of UDP, and the VNI.
-#[inline]
-fn vxlan(near: &mut [u8; NEAR], octets: u16, vni: u32, flow: Flow) {
-    put(near, NEAR - 16, inner::source_port(flow.hash).to_be_bytes());
-    put(near, NEAR - 12, octets.to_be_bytes());
-    put(near, NEAR - 4, (vni << 8).to_be_bytes());
-}
-
-/// The checksum of the UDP datagram that the last 16 octets of `near` and the inner frame make.
+/// The checksum of the UDP datagram that the headers of UDP and VXLAN make with the inner frame.
 #[inline(never)]
-fn udp_checksum(near: &mut [u8; NEAR], inner: &[u8], pseudo: u32) {
-    let headers: [u8; 16] = *near.last_chunk().unwrap_or(&[0; 16]);
+fn udp_checksum(headers: Option<&[u8; 16]>, inner: &[u8], pseudo: u32) -> u16 {
+    let headers = headers.copied().unwrap_or_default();
     let octets = u16::from_be_bytes([headers[4], headers[5]]);
     let sum = native_sum(&headers) + native_sum(inner);
     let sum = u32::from(fold(sum).swap_bytes()) + pseudo + u32::from(octets);
     // 0 means none, and 0xffff is the same number.
-    let checksum = match !fold(sum) {
+    match !fold(sum) {
         0 => 0xffff,
         checksum => checksum,
-    };
-    put(near, NEAR - 10, checksum.to_be_bytes());
+    }
 }
 
 /// The sum of 16-bit words in the machine's order: swapped, it is that of the network's (RFC 1071

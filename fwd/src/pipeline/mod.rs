@@ -227,8 +227,8 @@ impl<F: Frame> Worker<F> {
         let shape = Shape::new(frame.octets(), 0, 0, false);
         // Member 0: there is nobody to be told about it.
         let class = ClassEntry::without(ClassWord::forward(fid, MemberId(0)));
-        let out = Outgoing { image, shape, class: &class, to, ingress: &ingress };
-        self.egress.forward(io, frame, out);
+        let out = Outgoing { image, shape, class: &class, to, ingress: &ingress, flow: None };
+        self.egress.forward_closely(io, frame, &out);
     }
 
     /// Whether no frame waits in this worker.

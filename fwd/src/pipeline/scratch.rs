@@ -5,6 +5,7 @@ use bridge_model::reason::{DropReason, PuntReason};
 use bridge_model::types::UnderlayId;
 
 use super::admit::{Control, Parsed, Shape};
+use super::encap::Flow;
 use super::parse::Common;
 use crate::frame::BURST;
 use crate::image::ClassEntry;
@@ -70,6 +71,8 @@ pub(super) struct Scratch {
     pub(super) destination_keys: [u64; BURST],
     pub(super) sources: [Hashed; BURST],
     pub(super) destinations: [Hashed; BURST],
+    /// Of frames that go into a tunnel.
+    pub(super) flows: [Flow; BURST],
     /// Frames that leave the burst, ascending.
     pub(super) leaving: ArrayVec<(usize, Leaving), BURST>,
 }
@@ -84,6 +87,7 @@ impl Scratch {
             destination_keys: [0; BURST],
             sources: [Hashed::default(); BURST],
             destinations: [Hashed::default(); BURST],
+            flows: [Flow::default(); BURST],
             leaving: ArrayVec::new(),
         }
     }

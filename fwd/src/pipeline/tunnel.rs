@@ -4,30 +4,49 @@ use bridge_model::reason::DropReason;
 
 use super::egress::{Egress, Outgoing};
 use super::encap::{Flow, Way, encapsulate, layer3_mtu, padded};
+use super::scratch::Scratch;
 use crate::frame::{Frame, Io};
-use crate::image::PeerImage;
+use crate::image::{Image, PeerImage};
+
+/// The flows of those frames of a burst that go into tunnels. All at once, as one takes long but does
+/// not depend on another.
+#[inline(never)]
+pub(super) fn hash_flows<F: Frame>(image: &Image, frames: &[F], scratch: &mut Scratch) {
+    let Scratch { fates, shapes, flows, .. } = scratch;
+    let fates = fates.iter().zip(shapes).zip(flows);
+    for (frame, ((fate, shape), flow)) in frames.iter().zip(fates) {
+        let to = image.members.get(fate.member());
+        if fate.is_send() && to.is_some_and(|to| !to.is_local()) {
+            *flow = Flow::of(frame.bytes(), shape.pop());
+        }
+    }
+}
 
 impl<F: Frame> Egress<F> {
-    /// Sends a frame to a peer. `flow` is kept for further copies of the frame.
+    /// Sends a frame to a peer.
     #[inline(never)]
     pub(super) fn tunnel<I: Io<Frame = F>>(
         &mut self,
         io: &mut I,
-        frame: F,
-        out: Outgoing<'_>,
-        flow: &mut Option<Flow>,
+        mut frame: F,
+        out: &Outgoing<'_>,
     ) {
-        let Some((peer, vni)) = out.image.peer(out.to) else {
-            let origin = out.ingress.origin(out.shape);
-            return self.drop(io, frame, DropReason::NoDestination, origin);
+        let Outgoing { image, shape, class, to, ingress, .. } = *out;
+        let Some((peer, vni)) = image.peer(to) else {
+            return self.drop(io, frame, DropReason::NoDestination, ingress.origin(shape));
         };
-        match self.way(&frame, peer, &out, flow) {
-            Ok(way) => self.send_by(io, frame, (peer, vni), &way, out),
+        let way = match Self::way(&frame, peer, out) {
+            Ok(way) => way,
             Err(reason) => {
-                let origin = out.ingress.origin(out.shape).at(out.to);
-                self.drop(io, frame, reason, origin);
+                self.tell(&frame, reason, peer, out);
+                return self.drop(io, frame, reason, ingress.origin(shape).at(to));
             }
+        };
+        let clamp = to.push.clamps().then(|| image.fid(class.word.fid()).clamp_mtu);
+        if !encapsulate(&mut frame, shape.pop(), (peer, vni), &way, clamp) {
+            return self.drop(io, frame, DropReason::NoBuffer, ingress.origin(shape));
         }
+        self.queue_for(io, frame, to, way.path.interface, ingress.now);
     }
 
     /// The same for a copy of a frame, which is made only if it can be sent.
@@ -35,57 +54,38 @@ impl<F: Frame> Egress<F> {
         &mut self,
         io: &mut I,
         frame: &F,
-        out: Outgoing<'_>,
-        flow: &mut Option<Flow>,
+        out: &Outgoing<'_>,
     ) {
         self.counters.copied(1);
         let origin = out.ingress.origin(out.shape);
-        let Some((peer, vni)) = out.image.peer(out.to) else {
+        let Some((peer, _)) = out.image.peer(out.to) else {
             return self.count_drop(frame, DropReason::NoDestination, origin);
         };
-        match self.way(frame, peer, &out, flow) {
-            Ok(way) => match io.copy(frame) {
-                Some(copy) => self.send_by(io, copy, (peer, vni), &way, out),
-                None => self.count_drop(frame, DropReason::NoBuffer, origin),
-            },
-            Err(reason) => self.count_drop(frame, reason, origin.at(out.to)),
+        if let Err(reason) = Self::way(frame, peer, out) {
+            self.tell(frame, reason, peer, out);
+            return self.count_drop(frame, reason, origin.at(out.to));
+        }
+        match io.copy(frame) {
+            Some(copy) => self.tunnel(io, copy, out),
+            None => self.count_drop(frame, DropReason::NoBuffer, origin),
         }
     }
 
     /// Which way the frame takes, or why none.
-    #[inline]
-    fn way<'p>(
-        &mut self,
-        frame: &F,
-        peer: &'p PeerImage,
-        out: &Outgoing<'_>,
-        flow: &mut Option<Flow>,
-    ) -> Result<Way<'p>, DropReason> {
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "what it returns stays in registers")]
+    fn way<'p>(frame: &F, peer: &'p PeerImage, out: &Outgoing<'_>) -> Result<Way<'p>, DropReason> {
         let pop = out.shape.pop();
-        let flow = *flow.get_or_insert_with(|| Flow::of(frame.bytes(), pop));
-        let way = Way::find(peer, flow, padded(frame.octets(), pop));
-        if let Err(DropReason::MtuExceeded) = way {
-            let mtu = layer3_mtu(frame.bytes(), pop, peer.max_frame);
-            self.tell_too_big(frame, mtu, out);
-        }
-        way
+        let flow = out.flow.unwrap_or_else(|| Flow::of(frame.bytes(), pop));
+        Way::find(peer, flow, padded(frame.octets(), pop))
     }
 
-    #[inline]
-    fn send_by<I: Io<Frame = F>>(
-        &mut self,
-        io: &mut I,
-        mut frame: F,
-        peer: (&PeerImage, u32),
-        way: &Way<'_>,
-        out: Outgoing<'_>,
-    ) {
-        let Outgoing { image, shape, class, to, ingress } = out;
-        let clamp = to.push.clamps().then(|| image.fid(class.word.fid()).clamp_mtu);
-        if !encapsulate(&mut frame, shape.pop(), peer, way, clamp) {
-            return self.drop(io, frame, DropReason::NoBuffer, ingress.origin(shape));
+    #[cold]
+    fn tell(&mut self, frame: &F, reason: DropReason, peer: &PeerImage, out: &Outgoing<'_>) {
+        if reason == DropReason::MtuExceeded {
+            let mtu = layer3_mtu(frame.bytes(), out.shape.pop(), peer.max_frame);
+            self.tell_too_big(frame, mtu, out);
         }
-        self.queue_for(io, frame, to, way.path.interface, ingress.now);
     }
 
     /// The sender of a frame that does not fit may be told that packets of `mtu` octets do.
