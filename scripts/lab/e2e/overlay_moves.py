@@ -42,10 +42,13 @@ def _moves(rig):
     to_guest = frame(dst=GUEST, src=SERVER)
     hello = frame(dst=SERVER, src=GUEST)
     tagged = frame(q(10), dst=SERVER, src=GUEST)
-    rig.check("a guest at a port here is found there",
-              [("t1", frame(q(10), dst=GUEST)), ("a1", hello), ("t1", frame(q(10), dst=GUEST))],
-              {"a1": [to_guest, to_guest], "a2": to_guest, "t1": tagged,
-               "up0": [to(number, to_guest) for number in (2, 3, 9)]})
+    rig.check("a station that nobody knows is looked for everywhere",
+              ("t1", frame(q(10), dst=GUEST)),
+              {"a1": to_guest, "a2": to_guest, "up0": [to(number, to_guest) for number in (2, 3, 9)]})
+    rig.known(SERVER, "t1", 10)
+    rig.check("it speaks at a port here", ("a1", hello), {"t1": tagged})
+    rig.known(GUEST, "a1")
+    rig.check("and is found there", ("t1", frame(q(10), dst=GUEST)), {"a1": to_guest})
     rig.check("it moves behind peer cn-2: the very next frame goes into that tunnel, and there only",
               [from_2(hello), ("t1", frame(q(10), dst=GUEST))],
               {"t1": tagged, "up0": to(2, to_guest)})

@@ -74,9 +74,12 @@ def _copies(rig, kind, family):
                                                      copy(9, frame())]})
     rig.check(f"{name}, F6: a broadcast out of a tunnel goes to local ports only, tagged on the "
               "trunk", from_peer(2, far), {"a1": far, "a2": far, "t1": frame(q(10), src=FAR_GUEST)})
+    rig.known(SERVER, "t1", 10)
+    rig.known(FAR_GUEST, "@cn-2")
     rig.check(f"{name}, F3: a station behind a peer gets one copy, through its tunnel",
               ("a1", frame(dst=FAR_GUEST, src=GUEST)),
               {"up0": copy(2, frame(dst=FAR_GUEST, src=GUEST))})
+    rig.known(GUEST, "a1")
     rig.check(f"{name}, F1: a station here gets a frame out of a tunnel alone",
               from_peer(2, frame(dst=GUEST, src=FAR_GUEST)),
               {"a1": frame(dst=GUEST, src=FAR_GUEST)})
@@ -84,6 +87,7 @@ def _copies(rig, kind, family):
               from_peer(9, frame(dst="52:54:00:00:99:99", src=FAR_OTHER)),
               {wire: frame(*tags, dst="52:54:00:00:99:99", src=FAR_OTHER)
                for wire, tags in (("a1", ()), ("a2", ()), ("t1", (q(10),)))})
+    rig.known(FAR_OTHER, "@far")
     rig.check(f"{name}, F6: nor is one that is known behind another",
               from_peer(2, frame(dst=FAR_OTHER, src=FAR_GUEST)), drop=("split_horizon", "@cn-2"))
     rig.check(f"{name}, F4: nor back into the same",
@@ -144,6 +148,7 @@ def _around(report, rig, kind, family):
     name = f"{kind.upper()} over IPv{family}"
     rig.play(("up0", (vxlan if kind == "vxlan" else gre)(2, frame(src=FAR_GUEST), family=family,
                                                         link=rig.link)))
+    rig.known(FAR_GUEST, "@cn-2")
     flows = 16
     packets = _send_flows(rig, [_packet(seed) for seed in range(flows)] * 2)
     faults = [fault for packet in packets for fault in _sound(packet, family)]
@@ -190,10 +195,11 @@ def _options(report, rig):
             ({"udpPort": 8472}, "udpPort: 8472 is the destination port",
              lambda packet: packet[UDP].dport == 8472)):
         rig.change(document(**settings), *PEERS)
-        mark = rig.ports["up0"].recorder.mark()
         rig.play(("up0", vxlan(2, frame(src=FAR_GUEST), link=rig.link,
-                               port=settings.get("udpPort", 4789))),
-                 ("a1", _packet(1, tos | 1)))
+                               port=settings.get("udpPort", 4789))))
+        rig.known(FAR_GUEST, "@cn-2")
+        mark = rig.ports["up0"].recorder.mark()
+        rig.play(("a1", _packet(1, tos | 1)))
         packets = [Ether(found.raw) for found in rig.ports["up0"].recorder.since(mark)
                    if found.ethertype == 0x0800 and found.payload[9] == 17
                    and found.raw.endswith(_packet(1, tos | 1))]
@@ -204,6 +210,7 @@ def _options(report, rig):
               ("up0", vxlan(2, frame(src=FAR_GUEST), family=6, link=rig.link, udp_checksum=0)),
               {"a1": frame(src=FAR_GUEST), "a2": frame(src=FAR_GUEST),
                "t1": frame(q(10), src=FAR_GUEST)})
+    rig.known(FAR_GUEST, "@cn-2")
     packets = _send_flows(rig, [_packet(1)])
     report.check("udpChecksum: zero over IPv6: and sent", len(packets) == 1
                  and packets[0][UDP].chksum == 0)

@@ -159,6 +159,11 @@ class TunnelRig(Rig):
         found = outcome.differences(wanted, drops, {consumed: 1} if consumed else {})
         return self.report.check(claim, not found, found)
 
+    def known(self, mac, port, vid=None):
+        """Waits until a station is known; a new one is entered off the packet path."""
+        if self.gateway.wait_mac(mac, port, vid) is None:
+            self.report.check(f"{mac} is known behind {port}", False, self.gateway.macs())
+
     def eventually(self, claim, sent, copies, seconds=2.0, **expected):
         """A check of something that is learned off the packet path: played until it holds."""
         goal = {wire: [bytes(raw)] for wire, raw in copies.items()}
