@@ -178,7 +178,7 @@ impl Machine {
             let mut peer = known.unwrap_or_else(|| Peer::new(table));
             peer.encapsulation = table.encapsulation;
             peer.set_paths(now, table, &self.net, &mut self.random);
-            let hops = peer.hops();
+            let hops = peer.hops(&self.net);
             match (&mut peer.watch, table.bfd) {
                 (_, None) => {}
                 (Some(watch), Some(timers)) => {

@@ -58,6 +58,11 @@ impl Link {
         self.addresses.iter().any(|net| net.addr() == ip)
     }
 
+    /// Whether `ours` is an address of the link, and `theirs` is in its prefix.
+    pub(super) fn joins(&self, ours: IpAddr, theirs: IpAddr) -> bool {
+        self.addresses.iter().any(|net| net.addr() == ours && net.contains(&theirs))
+    }
+
     /// The address to ask for `next_hop` from: one in its prefix, else any of its family.
     pub(super) fn source_for(&self, next_hop: IpAddr) -> Option<IpAddr> {
         let mut family =

@@ -83,9 +83,14 @@ impl Peer {
         }
     }
 
-    /// Whether the peer itself is a neighbour, or is behind routers.
-    pub(super) fn hops(&self) -> Hops {
-        let is_near = self.paths.iter().any(|path| path.table.next_hop == self.remote);
+    /// Whether both ends are on one link (RFC 5881 section 1), or either is behind it. A neighbour that
+    /// we meet with an address that is not the link's sees us behind a next hop, so that both ends come
+    /// to the same answer.
+    pub(super) fn hops(&self, net: &Net) -> Hops {
+        let is_near = self.paths.iter().any(|path| {
+            path.table.next_hop == self.remote
+                && net.link(path.table.link).is_some_and(|link| link.joins(self.local, self.remote))
+        });
         if is_near { Hops::Single } else { Hops::Multi }
     }
 

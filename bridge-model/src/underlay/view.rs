@@ -53,9 +53,9 @@ pub struct NeighborView {
 /// How far away a BFD session believes its peer to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Hops {
-    /// On a link of ours (RFC 5881): UDP port 3784, and only packets with TTL 255 are taken.
+    /// With both addresses on one link (RFC 5881): UDP port 3784, and only packets with TTL 255 are taken.
     Single,
-    /// Behind routers (RFC 5883): UDP port 4784.
+    /// Behind routers, or one of the addresses is not on the link (RFC 5883): UDP port 4784.
     Multi,
 }
 

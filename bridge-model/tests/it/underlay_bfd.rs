@@ -337,6 +337,43 @@ fn several_hops_away_the_session_is_a_multihop_one() {
     }
 }
 
+/// Two hosts on one segment, of which each tunnels from an address of the link or of its own.
+fn neighbours(family: u8, is_own: [bool; 2]) -> [UnderlayTable; 2] {
+    let on_link = |host: u8| {
+        if family == 4 { format!("192.0.2.{host}") } else { format!("2001:db8::{host}") }
+    };
+    let own = |host: u8| {
+        if family == 4 { format!("10.0.0.{host}") } else { format!("2001:db8:9::{host}") }
+    };
+    let end = |host: u8| if is_own[usize::from(host) - 1] { own(host) } else { on_link(host) };
+    let prefix = if family == 4 { 24 } else { 64 };
+    let host = |me: u8, other: u8| {
+        let far = peer("far", &end(me), &end(other), &[(0, &on_link(other))]);
+        let net = format!("{}/{prefix}", on_link(me));
+        table(me, vec![link(0, &[&net])], vec![watched(far, 100, 3)])
+    };
+    [host(1, 2), host(2, 1)]
+}
+
+#[test]
+fn a_session_comes_up_whichever_end_has_an_address_that_is_not_on_the_link() {
+    for family in [4, 6] {
+        for is_own in [[true, false], [false, true], [true, true], [false, false]] {
+            let tables = neighbours(family, is_own);
+            let mut world = World::new();
+            world.host(&tables[0], &[0]);
+            world.host(&tables[1], &[0]);
+            world.until(2 * S, both_up);
+            let hops = if is_own == [false, false] { Hops::Single } else { Hops::Multi };
+            for host in [0, 1] {
+                assert_eq!(bfd(&world, host).hops, hops, "{family} {is_own:?}");
+            }
+            world.run(60 * S);
+            assert_eq!(changes(&world, 0).len() + changes(&world, 1).len(), 2);
+        }
+    }
+}
+
 #[test]
 fn packets_leave_by_the_first_path_whose_next_hop_is_known() {
     let far = |me: u8, first: u8| {
