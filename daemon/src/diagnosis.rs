@@ -156,17 +156,23 @@ fn notes(site: &SiteView, list: &mut Vec<Condition>) {
             Note::Waiting { port, .. } => (Reason::PortWaiting, port.to_string()),
             Note::StaticNotInForce { entry, .. } => (Reason::NotActive, entry.to_string()),
             Note::TreeWithoutTransit { gateway_bridge }
-            | Note::TreeAcrossHosts { gateway_bridge, .. } => {
+            | Note::TreeOnOneHost { gateway_bridge, .. } => {
                 (Reason::NotActive, format!("gatewayBridges/{gateway_bridge}"))
             }
             Note::NativeUnlinked { trunk, .. } => (Reason::NotActive, trunk.to_string()),
             Note::UnderlayWaiting { host, interface } => {
                 (Reason::UnderlayMissing, format!("hosts/{host}/{interface}"))
             }
+            Note::KernelMissing { host, interface, .. } => {
+                (Reason::PortWaiting, format!("hosts/{host}/{interface}"))
+            }
             Note::NoUnderlay { host, .. } => (Reason::UnderlayMissing, format!("hosts/{host}")),
             Note::NoRoute { peer, .. } => (Reason::TunnelNoRoute, peer.to_string()),
             Note::NoVni { bridge, .. } | Note::NoCommonZone { bridge, .. } => {
                 (Reason::BridgeSplit, format!("bridges/{bridge}"))
+            }
+            Note::TooNarrowForIpv6 { bridge, .. } => {
+                (Reason::PathMtu, format!("bridges/{bridge}"))
             }
         };
         list.push(Condition::new(reason, object, note.to_string()));

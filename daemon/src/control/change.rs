@@ -190,10 +190,15 @@ impl Control {
         Ok(())
     }
 
-    /// Publishes the same site again, because the host or the MAC table has changed.
-    pub(super) fn republish(&mut self) {
+    /// Publishes the same site again, because the host or the MAC table has changed. What was learned
+    /// in `void` is forgotten.
+    pub(super) fn republish(&mut self, void: &[Scope]) {
         let site = self.shared.site();
-        match self.prepare(&site.topology, site.revision, self.numbering.clone()) {
+        let mut numbering = self.numbering.clone();
+        for scope in void {
+            numbering.retire(&site.topology, scope);
+        }
+        match self.prepare(&site.topology, site.revision, numbering) {
             Ok(prepared) => self.publish(prepared),
             Err(error) => tracing::error!(%error, "cannot compile the site again"),
         }

@@ -374,7 +374,7 @@ impl Control {
         let rebuild = std::mem::take(&mut learning.rebuild);
         drop(learning);
         if rebuild {
-            self.republish();
+            self.republish(&[]);
         }
     }
 

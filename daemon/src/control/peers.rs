@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bridge_model::compile::{Tables, UnderlayTable};
+use bridge_model::compile::{Scope, Tables, UnderlayTable};
 use bridge_model::types::{Fid, MacAddr, MemberId, Name};
 
 use super::Control;
@@ -17,12 +17,13 @@ impl Control {
             return;
         }
         let site = self.shared.site();
+        let lost = lost(&reports);
         let mut changed = false;
         for report in reports {
             changed |= self.report(&site.tables, report);
         }
         if changed {
-            self.republish();
+            self.republish(&lost);
         }
     }
 
@@ -99,6 +100,16 @@ impl Control {
             }
         }
     }
+}
+
+/// What was learned behind the peers that went down. It is void even if a peer is back before the site
+/// is compiled: without this the peer would keep its numbers, and with them its stations.
+fn lost(reports: &[Report]) -> Vec<Scope> {
+    let down = reports.iter().filter_map(|report| match report {
+        Report::PeerDown { name, .. } => Some(name),
+        Report::PeerUp { .. } | Report::PathMtu { .. } | Report::Conflict(_) => None,
+    });
+    down.map(|name| Scope::Port(Name::of_peer(name))).collect()
 }
 
 /// In how many bridges a peer takes part.

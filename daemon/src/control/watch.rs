@@ -85,7 +85,7 @@ impl Control {
             }
         }
         if changed {
-            self.republish();
+            self.republish(&[]);
         }
     }
 

@@ -15,6 +15,7 @@
 //! rest of the daemon compiles.
 
 mod answers;
+mod attention;
 mod thread;
 mod timing;
 mod view;
@@ -60,10 +61,22 @@ impl Facts {
         };
         Self {
             ports: tables.underlay.links.iter().map(|link| port(link.port)).collect(),
-            table: tables.underlay.clone(),
+            table: machine_part(&tables.underlay),
             suppress: tables.fids.iter().map(|fid| fid.suppress.then_some(fid.ageing)).collect(),
             withdrawn,
         }
+    }
+}
+
+/// What the machines read. The bridges of each VNI are not among it: of a large site they would take
+/// longer to free than a BFD interval.
+fn machine_part(table: &UnderlayTable) -> UnderlayTable {
+    UnderlayTable {
+        links: table.links.clone(),
+        local: table.local.clone(),
+        peers: table.peers.clone(),
+        vxlan_ports: table.vxlan_ports.clone(),
+        ..UnderlayTable::default()
     }
 }
 

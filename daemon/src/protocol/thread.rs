@@ -14,6 +14,7 @@ use fwd_worker::{Links, Originator};
 use rtrb::Consumer;
 
 use super::answers::Answers;
+use super::attention::Attention;
 use super::timing::Lateness;
 use super::view::{Board, Conflict, ProtocolView, Statistics};
 use super::{Facts, Order, Parts, Report};
@@ -59,6 +60,7 @@ pub(super) struct Thread {
     conflicts: Vec<Conflict>,
     statistics: Statistics,
     lateness: Lateness,
+    attention: Attention,
     shown: Duration,
     expired: Duration,
 }
@@ -89,6 +91,7 @@ impl Thread {
             conflicts: Vec::new(),
             statistics: Statistics::default(),
             lateness: Lateness::default(),
+            attention: Attention::default(),
             shown: Duration::ZERO,
             expired: Duration::ZERO,
         };
@@ -244,7 +247,12 @@ impl Thread {
 
     fn follow_time(&mut self) {
         let now = self.clock.now();
-        if let Some(due) = self.machine.due().filter(|due| *due <= now) {
+        let due = self.machine.due().filter(|due| *due <= now);
+        if let Some(due) =
+            self.attention.once_sure(now, due, self.originators.iter().map(Originator::turns))
+        {
+            // What the workers have polled meanwhile comes first: it may be what is waited for.
+            self.take_frames();
             self.lateness.note(now, due);
             self.machine.tick(now);
             self.act(now);
