@@ -8,6 +8,9 @@ import time
 from .netns import LabError, run, stop_process, wait_until
 
 
+TIMED_OUT = 7  # exit code: the site is saved, and some worker does not run it yet
+
+
 class Gateway:
     """One `sluiced` with its node file, site file and control socket in the run's folder."""
 
@@ -113,8 +116,13 @@ class Gateway:
         return json.loads(self.cli(*arguments, "-o", "json", check=check).stdout or "{}")
 
     def apply(self, document, *options, check=True):
-        """`sluice apply -f -`."""
-        return self.cli("apply", "-f", "-", *options, text=document, check=check)
+        """`sluice apply -f -`. On a machine that is busy elsewhere, waits for the workers longer."""
+        done = self.cli("apply", "-f", "-", *options, text=document, check=False)
+        if done.returncode == TIMED_OUT:
+            return self.cli("wait", "--for=programmed", "--timeout", "30s", check=check)
+        if check and done.returncode != 0:
+            raise LabError(f"`sluice apply` ended with {done.returncode}: {done.stderr.strip()}")
+        return done
 
     def macs(self, **filters):
         """The MAC table: a list of entries."""
