@@ -2,7 +2,7 @@
 //! no such rules of its own.
 //!
 //! ```text
-//!  Incomplete --3 unanswered--> Failed ----asked once a second, for ever
+//!  Incomplete --3 unanswered--> Failed ----asked after 1, 2, 4 ... 30 s, for ever
 //!      |  \___________________/   ^
 //!      | heard                    | 3 unicast and 1 multicast unanswered
 //!      v                          |
@@ -16,6 +16,10 @@
 //! waits for the first packet, and `DELAY` fall together, and a reachable neighbour is probed before its
 //! time is over: one that answers never lapses. The last question before it is given up goes to
 //! everybody (RFC 7048 section 3), because a router that was replaced has another MAC.
+//!
+//! A failed one is asked for more and more rarely (RFC 7048 section 3 again): each question reaches every
+//! station of the link, and a rack that is switched off must not cost the others their attention. Whatever
+//! is heard from there, or through it, makes the next question come at once.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -29,11 +33,13 @@ use crate::types::{MacAddr, UnderlayId};
 const REACHABLE_TIME: Duration = Duration::from_secs(30);
 /// `DELAY_FIRST_PROBE_TIME`.
 const DELAY_FIRST_PROBE: Duration = Duration::from_secs(5);
-/// `RETRANS_TIMER`: between two probes, and between two questions after the first few.
+/// `RETRANS_TIMER`: between two probes, and the least between two questions after the first few.
 const RETRANS: Duration = Duration::from_secs(1);
 /// Between the first two questions. It doubles up to [`RETRANS`], so that a start takes no second when
 /// only the first question is lost.
 const FIRST_RETRANS: Duration = Duration::from_millis(100);
+/// Between two questions for one that has failed: [`RETRANS`] doubles up to this.
+const FAILED_RETRANS: Duration = Duration::from_secs(30);
 /// `MAX_MULTICAST_SOLICIT`: questions to everybody until the neighbour is called failed.
 const MULTICAST_SOLICIT: u32 = 3;
 /// `MAX_UNICAST_SOLICIT`.
@@ -69,8 +75,10 @@ pub(super) struct Neighbor {
     since: Duration,
     /// `None` while the link has no carrier.
     due: Option<Duration>,
-    /// Questions in this state, or since the MAC is unknown.
+    /// Questions in this state.
     sent: u32,
+    /// When the last one was sent.
+    asked: Duration,
     /// A question is open: an answer is one.
     is_asked: bool,
 }
@@ -84,6 +92,7 @@ impl Neighbor {
             since: now,
             due: Some(now),
             sent: 0,
+            asked: now,
             is_asked: false,
         }
     }
@@ -124,9 +133,11 @@ impl Neighbor {
             }
             NeighborState::Probe if self.sent > UNICAST_SOLICIT => {
                 is_lost = self.mac.take().is_some();
+                self.sent = 0;
                 self.enter(now, NeighborState::Failed);
             }
             NeighborState::Incomplete if self.sent >= MULTICAST_SOLICIT => {
+                self.sent = 0;
                 self.enter(now, NeighborState::Failed);
             }
             NeighborState::Incomplete | NeighborState::Probe | NeighborState::Failed => {}
@@ -137,6 +148,7 @@ impl Neighbor {
         };
         self.due = Some(now + self.patience(random));
         self.sent = self.sent.saturating_add(1);
+        self.asked = now;
         self.is_asked = true;
         Tick { is_lost, ask }
     }
@@ -147,6 +159,11 @@ impl Neighbor {
             NeighborState::Incomplete => {
                 let doubled = FIRST_RETRANS * (1 << self.sent.min(8));
                 random.share(doubled.min(RETRANS), 75..=100)
+            }
+            // Of many that failed together, each at another time.
+            NeighborState::Failed => {
+                let doubled = RETRANS * (1 << self.sent.min(8));
+                random.share(doubled.min(FAILED_RETRANS), 75..=100)
             }
             _ => RETRANS,
         }
@@ -172,8 +189,11 @@ impl Neighbor {
         if is_new {
             self.mac = heard.mac;
         }
-        // Without a MAC, an answer that does not say it is no help.
-        self.mac?;
+        // Without a MAC, an answer that does not say it is no help; but somebody is there.
+        if self.mac.is_none() {
+            self.retry(now);
+            return None;
+        }
         if confirms {
             self.confirm(now, random);
         } else if is_new {
@@ -192,6 +212,17 @@ impl Neighbor {
     fn doubt(&mut self, now: Duration) {
         self.enter(now, NeighborState::Stale);
         self.due = Some(now + DELAY_FIRST_PROBE);
+    }
+
+    /// Something is heard from it, or from behind it, that does not tell its MAC: if it has failed, it is
+    /// asked for now, but hardly more often than once a second, whoever sends that.
+    pub(super) fn retry(&mut self, now: Duration) {
+        if self.state == NeighborState::Failed
+            && let Some(due) = self.due
+        {
+            self.sent = 0;
+            self.due = Some(due.min(now.max(self.asked + RETRANS)));
+        }
     }
 
     /// Something behind it went silent (negative advice, RFC 4861 section 7.3.1): it is probed now.

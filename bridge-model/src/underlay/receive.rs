@@ -54,6 +54,7 @@ impl Machine {
                 .and_then(|message| Told::discovery(us, header.source, &message));
             self.told(now, link, header.source, told);
         } else if self.local.contains(&packet.destination) {
+            self.retry(now, link, packet.source);
             match packet.protocol {
                 PROTOCOL_ICMP | PROTOCOL_ICMPV6 => self.icmp(now, link, header.source, &packet),
                 PROTOCOL_UDP => self.datagram(now, &packet),
@@ -98,6 +99,19 @@ impl Machine {
         if let Some(us) = self.net.link(link).filter(|link| link.owner == Owner::Us) {
             let defence = discovery::announcement(us, address);
             self.net.send(link, defence);
+        }
+    }
+
+    /// A packet from `ip` came by `link`: if that is a next hop which has failed, or a peer behind one, it
+    /// seems to be back.
+    fn retry(&mut self, now: Duration, link: UnderlayId, ip: IpAddr) {
+        let peer = self.by_address.get(&ip).and_then(|&index| self.peers.get(index));
+        let ways = peer.into_iter().flat_map(|peer| &peer.paths).map(|path| &path.table);
+        let ways = ways.filter(|path| path.link == link).map(|path| path.next_hop);
+        for next_hop in std::iter::once(ip).chain(ways) {
+            let Some(neighbor) = self.net.neighbors.get_mut(&(link, next_hop)) else { continue };
+            neighbor.retry(now);
+            self.schedule.set(Timer::Neighbor(link, next_hop), neighbor.due());
         }
     }
 

@@ -18,7 +18,7 @@ pub enum NeighborState {
     Stale,
     /// It is asked whether it is still there. Its MAC is used meanwhile.
     Probe,
-    /// It does not answer. It is asked again for ever, once a second.
+    /// It does not answer. It is asked for again, for ever, more and more rarely.
     Failed,
 }
 

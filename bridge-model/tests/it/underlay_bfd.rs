@@ -466,8 +466,8 @@ proptest! {
             }
         }
         world.passes = Box::new(|_| true);
-        // A next hop that was given up may take a second to be asked for again.
-        world.run(4 * S);
+        // A next hop that was given up may take half a minute to be asked for again.
+        world.run(34 * S);
         world.clear();
         world.run(20 * S);
         prop_assert!(both_up(&world), "{:?} {:?}", bfd(&world, 0), bfd(&world, 1));

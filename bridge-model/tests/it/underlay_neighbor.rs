@@ -6,7 +6,8 @@ use std::time::Duration;
 use bridge_model::compile::UnderlayTable;
 use bridge_model::types::{MacAddr, UnderlayId};
 use bridge_model::underlay::{Action, NeighborState};
-use bridge_model::wire::ethernet::Header;
+use bridge_model::wire::ethernet::{self, Header};
+use bridge_model::wire::icmp;
 use bridge_model::wire::neighbor::{Arp, Discovery, multicast_mac, solicited_node};
 
 use crate::underlay_world::{
@@ -102,7 +103,7 @@ fn say(world: &mut World, table: &UnderlayTable, from: MacAddr, says: &Says) {
 }
 
 #[test]
-fn a_next_hop_is_asked_for_at_once_and_then_for_ever_once_a_second() {
+fn a_next_hop_is_asked_for_at_once_and_then_for_ever_but_more_and_more_rarely() {
     for family in BOTH {
         let (mut world, _, _) = alone(family);
         let start = world.now;
@@ -111,9 +112,15 @@ fn a_next_hop_is_asked_for_at_once_and_then_for_ever_once_a_second() {
         assert_eq!(times[0], start);
         let gaps: Vec<_> = times.windows(2).map(|pair| gap(pair[0], pair[1])).collect();
         assert!(gaps[0] >= 75 * MS && gaps[0] <= 100 * MS, "{:?}", gaps[0]);
-        assert!(gaps.iter().all(|gap| *gap >= 75 * MS && *gap <= S));
-        assert!(gaps[5..].iter().all(|gap| *gap >= 750 * MS), "{gaps:?}");
-        assert!(times.last().unwrap() > &(start + 3598 * S));
+        // The fourth is the first of a next hop that has failed.
+        for (gap, longest) in gaps[3..8].iter().zip([1, 2, 4, 8, 16]) {
+            assert!((longest * 750 * MS..=longest * S).contains(gap), "{gaps:?}");
+        }
+        let late = &gaps[8..];
+        assert!(late.iter().all(|gap| (22_500 * MS..=30 * S).contains(gap)), "{gaps:?}");
+        // Not in step with others.
+        assert!(late.iter().max().unwrap() > &(*late.iter().min().unwrap() + S), "{gaps:?}");
+        assert!(times.last().unwrap() > &(start + 3569 * S));
         assert_eq!(world.state(0), NeighborState::Failed);
         // It never was known, so there is nothing to take back.
         assert_eq!(world.events(0), []);
@@ -127,6 +134,80 @@ fn a_next_hop_is_called_failed_after_three_questions_without_answer() {
     assert_eq!(world.state(0), NeighborState::Incomplete);
     world.until(S, |world| times(world, is_question).len() == 4);
     assert_eq!(world.state(0), NeighborState::Failed);
+}
+
+/// A next hop that has not answered for so long that it is asked for every half minute.
+fn given_up(family: u8) -> (World, UnderlayTable) {
+    let (mut world, table, _) = alone(family);
+    world.run(600 * S);
+    world.clear();
+    world.until(31 * S, |world| !times(world, is_question).is_empty());
+    world.run(2 * S);
+    world.clear();
+    (world, table)
+}
+
+#[test]
+fn a_failed_next_hop_that_says_anything_is_used_at_once() {
+    for family in BOTH {
+        for says in [Says::Announcement, Says::Question, Says::Reply] {
+            let (mut world, table) = given_up(family);
+            say(&mut world, &table, mac(0x20), &says);
+            assert_eq!(world.events(0), [resolved(mac(0x20), table.peers[0].remote)]);
+        }
+    }
+    // Also if it does not tell where it is: then it is asked for.
+    let (mut world, table) = given_up(6);
+    say(&mut world, &table, mac(0x20), &Says::Advertisement { flags: 0x20, mac: None });
+    assert_eq!(times(&world, is_question), [world.now]);
+}
+
+#[test]
+fn a_packet_from_a_failed_next_hop_or_from_behind_it_makes_us_ask_but_not_as_often_as_it_comes() {
+    for via in ["192.0.2.2", "192.0.2.254"] {
+        let links = vec![link(0, &["192.0.2.1/24"])];
+        let far = peer("far", "192.0.2.1", "192.0.2.2", &[(0, via)]);
+        let table = table(1, links, vec![far]);
+        let mut world = World::new();
+        world.host(&table, &[0]);
+        world.run(600 * S);
+        world.clear();
+        world.until(31 * S, |world| !times(world, is_question).is_empty());
+        world.run(2 * S);
+        world.clear();
+        let ends = (ip("192.0.2.2"), ip("192.0.2.1"));
+        let packet = icmp::echo(ends, true, 7, &[0; 8]).unwrap();
+        let frame = ethernet::build(mac(0x10), mac(0x20), &[], 0x0800, &packet);
+        let start = world.now;
+        for _ in 0..100 {
+            world.inject(0, 0, &frame);
+            world.run(10 * MS);
+        }
+        world.inject(0, 0, &frame);
+        let times = times(&world, is_question);
+        assert_eq!((times.len(), times[0]), (2, start), "{via}");
+        assert!(gap(start, times[1]) >= 750 * MS, "{times:?}");
+        // From somebody else it means nothing.
+        world.run(120 * S);
+        world.clear();
+        let packet = icmp::echo((ip("192.0.2.77"), ends.1), true, 7, &[0; 8]).unwrap();
+        let frame = ethernet::build(mac(0x10), mac(0x20), &[], 0x0800, &packet);
+        let due = world.hosts[0].machine.due();
+        world.inject(0, 0, &frame);
+        assert_eq!(world.hosts[0].machine.due(), due);
+    }
+}
+
+#[test]
+fn a_failed_next_hop_is_asked_for_at_once_when_its_link_is_back() {
+    let (mut world, table) = given_up(4);
+    world.configure_links(0, &table, &[false]);
+    world.run(S);
+    world.clear();
+    world.configure(0, &table);
+    world.run(S);
+    assert!(times(&world, is_question).len() >= 3);
+    assert_eq!(times(&world, is_question)[0], gap(S, world.now));
 }
 
 #[test]
