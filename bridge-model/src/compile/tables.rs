@@ -358,6 +358,8 @@ pub struct UnderlayLinkTable {
 pub struct PeerTable {
     /// The host or the tunnel.
     pub name: Name,
+    /// It is a host of this site, which answers pings as we do, and not a foreign endpoint.
+    pub is_host: bool,
     /// What its frames are counted for; named [`Name::of_peer`].
     pub port: PortId,
     /// Our address.

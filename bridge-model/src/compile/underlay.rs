@@ -130,6 +130,7 @@ impl<'a> Underlay<'a> {
         let probed = view.path_mtus.get(name).copied().unwrap_or(u16::MAX);
         let table = PeerTable {
             name: name.clone(),
+            is_host: tunnel.is_none(),
             port: PortId::default(),
             local,
             remote,

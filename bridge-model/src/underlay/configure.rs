@@ -63,7 +63,7 @@ impl Machine {
             table.peers.iter().map(|peer| (&peer.name, peer)).collect();
         for peer in &mut self.peers {
             let stays = tables.get(&peer.name).filter(|table| peer.is(table));
-            if stays.is_none() && peer.told_mtu < peer.link_mtu() {
+            if stays.is_none() && peer.is_host && peer.told_mtu < peer.link_mtu() {
                 let (name, mtu) = (peer.name.clone(), peer.link_mtu());
                 self.net.actions.push_back(Action::PathMtu { name, mtu });
             }

@@ -94,9 +94,10 @@ pub enum Action {
         /// Why.
         diagnostic: Diagnostic,
     },
-    /// The largest IP packet that reaches a peer has changed.
+    /// The largest IP packet that reaches a host has changed. Not said of foreign endpoints, many of
+    /// which limit the pings that they take: [`Machine::peers`] shows what was found there.
     PathMtu {
-        /// The host or tunnel.
+        /// The host.
         name: Name,
         /// In octets.
         mtu: u16,
@@ -268,12 +269,12 @@ impl Machine {
         self.peers.get(index)?.paths.get(number).map(|path| path.mtu.due())
     }
 
-    /// Tells the caller what is known of the path MTU, if that has changed.
+    /// Tells the caller what is known of the path MTU of a host, if that has changed.
     fn tell_mtu(&mut self, index: usize) {
         let Some(peer) = self.peers.get_mut(index) else { return };
         let mtu = peer.mtu();
         // Without a path nothing is known.
-        if mtu != peer.told_mtu && mtu != 0 {
+        if peer.is_host && mtu != peer.told_mtu && mtu != 0 {
             peer.told_mtu = mtu;
             self.net.actions.push_back(Action::PathMtu { name: peer.name.clone(), mtu });
         }

@@ -112,8 +112,9 @@ pub(super) struct PathMtu {
 impl PathMtu {
     /// A path over a link with this MTU, of which nothing is known.
     pub(super) fn new(now: Duration, link_mtu: u16, is_v4: bool, random: &mut Random) -> Self {
-        // RFC 791 and RFC 8200 section 5: what every link takes.
-        let floor = if is_v4 { 68 } else { 1280 };
+        // RFC 8200 section 5: what every link takes. Over IPv4 that would be 68, which no tunnel can
+        // live with; RFC 791 has every host take 576, and links of less are history.
+        let floor = if is_v4 { 576 } else { 1280 };
         Self {
             link_mtu,
             floor,

@@ -29,6 +29,7 @@ pub(super) struct Path {
 #[derive(Clone, Debug)]
 pub(super) struct Peer {
     pub(super) name: Name,
+    pub(super) is_host: bool,
     pub(super) local: IpAddr,
     pub(super) remote: IpAddr,
     pub(super) encapsulation: Encapsulation,
@@ -43,6 +44,7 @@ impl Peer {
     pub(super) fn new(table: &PeerTable) -> Self {
         Self {
             name: table.name.clone(),
+            is_host: table.is_host,
             local: table.local,
             remote: table.remote,
             encapsulation: table.encapsulation,
@@ -52,9 +54,10 @@ impl Peer {
         }
     }
 
-    /// Whether `table` is about the same two ends.
+    /// Whether `table` is about the same peer at the same two ends.
     pub(super) fn is(&self, table: &PeerTable) -> bool {
-        self.name == table.name && self.local == table.local && self.remote == table.remote
+        (&self.name, self.is_host, self.local, self.remote)
+            == (&table.name, table.is_host, table.local, table.remote)
     }
 
     /// Takes over the paths of a table, and what is known of those that it had before.

@@ -82,7 +82,7 @@ fn a_black_hole_is_found_to_the_octet_by_binary_search() {
         (4, 1500, 1400),
         (4, 1500, 1499),
         (4, 1500, 577),
-        (4, 1500, 100),
+        (4, 1500, 600),
         (4, 9000, 1500),
         (4, 9000, 8999),
         (6, 1500, 1420),
@@ -98,7 +98,7 @@ fn a_black_hole_is_found_to_the_octet_by_binary_search() {
         assert!(sizes.len() <= 3 * 14, "{sizes:?}");
         sizes.dedup();
         // One for the link's MTU, those that halve what is between, and the last once more.
-        let span = usize::from(link_mtu) - if family == 4 { 68 } else { 1280 };
+        let span = usize::from(link_mtu) - if family == 4 { 576 } else { 1280 };
         let halvings = usize::try_from(span.ilog2()).unwrap() + 1;
         assert!(sizes.len() <= 2 + halvings, "{sizes:?}");
         assert_eq!(state(&world), (u16::try_from(mtu).unwrap(), PathMtuState::Confirmed));
@@ -110,7 +110,7 @@ fn a_black_hole_is_found_to_the_octet_by_binary_search() {
 #[test]
 fn every_size_is_found() {
     // Cheap enough to try all that differ in a way that could matter.
-    for mtu in (68..1500).step_by(7).chain([69, 575, 1279, 1280, 1498]) {
+    for mtu in (576..1500).step_by(7).chain([577, 1279, 1280, 1498]) {
         let (mut world, _) = narrow(4, 1500, mtu);
         world.until(30 * S, |world| !mtus(world).is_empty());
         assert_eq!(usize::from(mtus(&world)[0].1), mtu);
@@ -368,7 +368,7 @@ fn what_quotes_a_packet_that_we_do_not_send_is_not_even_a_reason_to_ping() {
 
 #[test]
 fn a_router_that_says_nonsense_about_a_ping_starts_the_search() {
-    for said in [0, 67, 1500, 1501] {
+    for said in [0, 67, 575, 1500, 1501] {
         let (mut world, table) = narrow(4, 1500, 1400);
         world.until(2 * S, |world| !pings(world).is_empty());
         let frame =
@@ -382,11 +382,52 @@ fn a_router_that_says_nonsense_about_a_ping_starts_the_search() {
 }
 
 #[test]
-fn over_ipv6_no_path_is_believed_to_take_less_than_1280_octets() {
-    let (mut world, _) = narrow(6, 1500, 1200);
-    world.routers[0].explains = true;
+fn no_path_is_believed_to_take_less_than_576_octets_or_1280_over_ipv6() {
+    for (family, mtu, least) in [(4, 575, 576), (4, 68, 576), (6, 1279, 1280), (6, 1200, 1280)] {
+        for explains in [false, true] {
+            let (mut world, _) = narrow(family, 1500, mtu);
+            world.routers[0].explains = explains;
+            world.run(60 * S);
+            assert_eq!(mtus(&world).iter().map(|(_, mtu)| *mtu).collect::<Vec<_>>(), [least]);
+        }
+    }
+}
+
+#[test]
+fn what_is_measured_to_a_foreign_endpoint_is_shown_and_changes_nothing() {
+    for explains in [false, true] {
+        let (mut world, mut table) = narrow(4, 1500, 1400);
+        world.routers[0].explains = explains;
+        table.peers[0].is_host = false;
+        world.configure(0, &table);
+        world.run(60 * S);
+        assert_eq!(state(&world), (1400, PathMtuState::Confirmed));
+        assert_eq!(mtus(&world), []);
+        // Nor does another MTU of the link, which its tables tell, or its end.
+        table.links[0].mtu = 1600;
+        world.configure(0, &table);
+        world.run(60 * S);
+        assert_eq!(state(&world).0, 1400);
+        table.peers.clear();
+        world.configure(0, &table);
+        assert_eq!(mtus(&world), []);
+    }
+}
+
+#[test]
+fn a_host_that_becomes_a_foreign_endpoint_loses_its_restriction() {
+    let (mut world, mut table) = narrow(4, 1500, 1400);
+    world.until(30 * S, |world| !mtus(world).is_empty());
+    world.clear();
+    table.peers[0].is_host = false;
+    world.configure(0, &table);
+    assert_eq!(mtus(&world), [(world.now, 1500)]);
     world.run(60 * S);
-    assert_eq!(mtus(&world).iter().map(|(_, mtu)| *mtu).collect::<Vec<_>>(), [1280]);
+    assert_eq!(mtus(&world).len(), 1);
+    table.peers[0].is_host = true;
+    world.configure(0, &table);
+    world.run(60 * S);
+    assert_eq!(mtus(&world).last().map(|(_, mtu)| *mtu), Some(1400));
 }
 
 #[test]

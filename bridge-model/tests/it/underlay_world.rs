@@ -60,6 +60,7 @@ pub(crate) fn peer(text: &str, local: &str, remote: &str, via: &[(u16, &str)]) -
     };
     PeerTable {
         name: name(text),
+        is_host: true,
         port: PortId(0),
         local: ip(local),
         remote: ip(remote),

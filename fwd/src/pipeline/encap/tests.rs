@@ -43,7 +43,8 @@ fn peer(
     let paths = vec![PathTable { link: UnderlayId(0), next_hop: remote }];
     let name = "far".parse().unwrap();
     let (port, mtu) = (PortId(1), 9600);
-    PeerTable { name, port, local, remote, encapsulation, dscp, paths, mtu, bfd: None }
+    let (is_host, bfd) = (false, None);
+    PeerTable { name, is_host, port, local, remote, encapsulation, dscp, paths, mtu, bfd }
 }
 
 const V4: (&str, &str) = ("192.0.2.1", "198.51.100.200");
