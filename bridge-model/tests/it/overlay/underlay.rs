@@ -215,6 +215,7 @@ fn u3_what_is_no_ip_is_none_of_our_business() {
     both(&frame("S", "06:00:00:00:00:05"), "drop tunnel_unexpected", "tap0[]");
     // A packet behind a tag of its own is none that we look into.
     both(&good().tag(7).tag(0), "drop tunnel_unexpected", "tap0[7]");
+    both(&arp().tag(7).tag(0), "drop not_for_us", "tap0[7]");
 }
 
 #[test]
