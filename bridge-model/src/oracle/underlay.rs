@@ -15,12 +15,10 @@ use crate::types::{InterfaceId, Priority, Tpid, VlanTag};
 use crate::wire::bfd;
 use crate::wire::ethernet::{HEADER_LEN, Header, TAG_LEN};
 use crate::wire::ip::{
-    Datagram, IpError, PROTOCOL_GRE, PROTOCOL_ICMP, PROTOCOL_ICMPV6, PROTOCOL_UDP, Packet,
+    Datagram, IpError, PROTOCOL_GRE, PROTOCOL_ICMP, PROTOCOL_ICMPV6, PROTOCOL_IPV6_FRAGMENT,
+    PROTOCOL_UDP, Packet,
 };
 use crate::wire::neighbor::{ETHER_TYPE_ARP, NEIGHBOR_ADVERTISEMENT, NEIGHBOR_SOLICITATION};
-
-/// The next header of an IPv6 fragment (RFC 8200 section 4.5).
-const IPV6_FRAGMENT: u8 = 44;
 
 /// Where a frame comes from that no bridge port takes.
 #[derive(Clone, Copy, Debug)]
@@ -154,8 +152,9 @@ impl Site {
             return foreign(DropReason::TunnelUnexpected);
         }
         // U6
-        let is_fragment =
-            |packet: &Packet<'_>| packet.source.is_ipv6() && packet.protocol == IPV6_FRAGMENT;
+        let is_fragment = |packet: &Packet<'_>| {
+            packet.source.is_ipv6() && packet.protocol == PROTOCOL_IPV6_FRAGMENT
+        };
         let Some(packet) = packet.filter(|packet| !is_fragment(packet)) else {
             return foreign(DropReason::TunnelFragment);
         };

@@ -6,6 +6,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::types::{Name, VlanId};
+use crate::wire::ip::unfit_for_station;
 
 /// An IP version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -111,28 +112,15 @@ impl UnderlayLink {
 ///
 /// An IPv6 link-local address is refused too: it says nothing without its link, and is not unique.
 pub fn unfit_for_host(address: &IpAddr) -> Option<&'static str> {
-    let (is_unspecified, is_broadcast, is_local, is_mapped) = match address {
-        IpAddr::V4(v4) => (v4.octets()[0] == 0, v4.is_broadcast(), false, false),
-        IpAddr::V6(v6) => {
-            let mapped = v6.to_ipv4_mapped().is_some();
-            (v6.is_unspecified(), false, v6.is_unicast_link_local(), mapped)
-        }
+    let (is_local, is_mapped) = match address {
+        IpAddr::V4(_) => (false, false),
+        IpAddr::V6(v6) => (v6.is_unicast_link_local(), v6.to_ipv4_mapped().is_some()),
     };
-    if address.is_multicast() {
-        Some("it is a multicast address")
-    } else if address.is_loopback() {
-        Some("it is a loopback address, which never leaves a host")
-    } else if is_unspecified {
-        Some("it stands for no host")
-    } else if is_broadcast {
-        Some("it is the broadcast address")
-    } else if is_local {
-        Some("it is a link-local address, which says nothing without its link")
-    } else if is_mapped {
-        Some("it is an IPv4 address in IPv6 notation")
-    } else {
-        None
-    }
+    unfit_for_station(*address)
+        .or_else(|| {
+            is_local.then_some("it is a link-local address, which says nothing without its link")
+        })
+        .or_else(|| is_mapped.then_some("it is an IPv4 address in IPv6 notation"))
 }
 
 /// Why an address with its prefix cannot be that of one machine on a link, or `None` if it can.

@@ -1,11 +1,12 @@
 //! The messages of ARP (RFC 826, RFC 5227) and neighbour discovery (RFC 4861), as questions, answers,
 //! announcements, and what a received one says.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr};
 
 use super::neighbor::Heard;
 use super::net::Link;
 use crate::types::{IndividualMac, MacAddr};
+use crate::wire::ip::is_station;
 use crate::wire::neighbor::{Arp, Discovery, multicast_mac, solicited_node};
 
 /// All nodes on the link (RFC 4291 section 2.7.1).
@@ -105,7 +106,7 @@ impl Told {
         let solicited =
             !is_request && arp.target_mac == link.mac && link.has(IpAddr::V4(arp.target));
         let heard = Heard { mac: Some(sender_mac), solicited, overrides: true };
-        let about = is_host(arp.sender.into()).then_some((arp.sender.into(), heard));
+        let about = is_station(arp.sender.into()).then_some((arp.sender.into(), heard));
         // An announcement asks nobody.
         let question = (is_request && arp.sender != arp.target).then(|| {
             let answer = Arp {
@@ -155,10 +156,4 @@ impl Told {
             question: Some((target.into(), frame)),
         })
     }
-}
-
-/// Whether an address can be that of a station.
-pub(super) fn is_host(ip: IpAddr) -> bool {
-    let is_broadcast = ip == IpAddr::V4(Ipv4Addr::BROADCAST);
-    !ip.is_unspecified() && !ip.is_multicast() && !ip.is_loopback() && !is_broadcast
 }

@@ -3,9 +3,8 @@
 
 use std::time::Duration;
 
-use super::discovery::is_host;
 use crate::wire::icmp;
-use crate::wire::ip::Packet;
+use crate::wire::ip::{Packet, is_station};
 
 /// At most one answer in this time on average: 1000 a second.
 const INTERVAL: Duration = Duration::from_millis(1);
@@ -41,7 +40,7 @@ impl Responder {
         id: u32,
         data: &[u8],
     ) -> Option<Vec<u8>> {
-        if !is_host(request.source) {
+        if !is_station(request.source) {
             return None;
         }
         let clock = self.clock.max(now) + INTERVAL;

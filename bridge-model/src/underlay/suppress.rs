@@ -11,10 +11,9 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::discovery::is_host;
 use crate::types::{Fid, IndividualMac, MacAddr};
 use crate::wire::ethernet::Header;
-use crate::wire::ip::Packet;
+use crate::wire::ip::{Packet, is_station};
 use crate::wire::neighbor::{Arp, Discovery, ETHER_TYPE_ARP};
 
 /// A station of a bridge.
@@ -177,6 +176,6 @@ impl Said {
                 Self { ip: message.source.into(), mac, is_router: None, overrides: true }
             }
         };
-        (is_host(said.ip) && IndividualMac::try_from(said.mac).is_ok()).then_some(said)
+        (is_station(said.ip) && IndividualMac::try_from(said.mac).is_ok()).then_some(said)
     }
 }

@@ -7,7 +7,7 @@ use super::bytes::{array, u16_at, u32_at};
 use super::checksum::{self, Sum};
 use super::ethernet::{self, Header};
 use super::inner::InnerIp;
-use super::ip::{self, HOP_LIMIT, PROTOCOL_ICMP, PROTOCOL_ICMPV6, Packet};
+use super::ip::{self, HOP_LIMIT, PROTOCOL_ICMP, PROTOCOL_ICMPV6, Packet, is_station};
 use super::neighbor::{icmpv6_checksum, icmpv6_is_correct};
 use crate::types::MacAddr;
 
@@ -131,7 +131,8 @@ pub fn too_big(frame: &[u8], mtu: u16) -> Option<Vec<u8>> {
     let (source, destination) = addresses(packet, inner.version)?;
     // The offset is the low 13 bits.
     let is_first = inner.version == 6 || u16_at(packet, 6)?.trailing_zeros() >= 13;
-    if !is_host(source) || !is_host(destination) || !is_first || is_icmp_error(packet, &inner) {
+    if !is_station(source) || !is_station(destination) || !is_first || is_icmp_error(packet, &inner)
+    {
         return None;
     }
     let (mut message, room) = if inner.version == 4 {
@@ -155,16 +156,6 @@ fn addresses(packet: &[u8], version: u8) -> Option<(IpAddr, IpAddr)> {
     } else {
         Some((array::<16>(packet, 8)?.into(), array::<16>(packet, 24)?.into()))
     }
-}
-
-/// Whether an address can be that of one host on a network: no group, nobody, loopback, broadcast or
-/// address of class E.
-fn is_host(address: IpAddr) -> bool {
-    let is_odd = match address {
-        IpAddr::V4(v4) => matches!(v4.octets()[0], 0 | 240..),
-        IpAddr::V6(v6) => v6.is_unspecified(),
-    };
-    !is_odd && !address.is_multicast() && !address.is_loopback()
 }
 
 fn is_icmp_error(packet: &[u8], inner: &InnerIp) -> bool {

@@ -22,8 +22,39 @@ pub const PROTOCOL_UDP: u8 = 17;
 pub const PROTOCOL_GRE: u8 = 47;
 /// Protocol number of ICMPv6.
 pub const PROTOCOL_ICMPV6: u8 = 58;
+/// The next header of an IPv6 fragment (RFC 8200 section 4.5).
+pub const PROTOCOL_IPV6_FRAGMENT: u8 = 44;
 /// Hop limit (TTL) of what we send, except where a protocol wants 255.
 pub const HOP_LIMIT: u8 = 64;
+
+/// Why an address cannot be that of one machine on a network, as a sentence about it; `None` if it
+/// can.
+pub fn unfit_for_station(address: IpAddr) -> Option<&'static str> {
+    let first = match address {
+        IpAddr::V4(v4) => v4.octets()[0],
+        IpAddr::V6(_) => 1,
+    };
+    if address.is_multicast() {
+        Some("it is a multicast address")
+    } else if address.is_loopback() {
+        Some("it is a loopback address, which never leaves a host")
+    } else if address.is_unspecified() || first == 0 {
+        // RFC 1122 section 3.2.1.3: net 0 is "this network".
+        Some("it stands for no host")
+    } else if address == IpAddr::V4(Ipv4Addr::BROADCAST) {
+        Some("it is the broadcast address")
+    } else if first >= 240 {
+        // RFC 1112 section 4.
+        Some("it is of class E, which is reserved")
+    } else {
+        None
+    }
+}
+
+/// Whether an address can be that of one machine on a network.
+pub fn is_station(address: IpAddr) -> bool {
+    unfit_for_station(address).is_none()
+}
 
 /// Why octets are no IP packet that we take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,7 +65,8 @@ pub enum IpError {
     /// The checksum of the IPv4 header is wrong.
     #[error("the checksum of the IPv4 header is wrong")]
     Checksum,
-    /// A fragment. (Over IPv6 a fragment header shows as [`Packet::protocol`] 44.)
+    /// A fragment. (Over IPv6 a fragment header shows as
+    /// [`PROTOCOL_IPV6_FRAGMENT`] in [`Packet::protocol`].)
     #[error("the packet is a fragment")]
     Fragment,
 }
