@@ -171,9 +171,7 @@ fn notes(site: &SiteView, list: &mut Vec<Condition>) {
             Note::NoVni { bridge, .. } | Note::NoCommonZone { bridge, .. } => {
                 (Reason::BridgeSplit, format!("bridges/{bridge}"))
             }
-            Note::TooNarrowForIpv6 { bridge, .. } => {
-                (Reason::PathMtu, format!("bridges/{bridge}"))
-            }
+            Note::TooNarrowForIpv6 { bridge, .. } => (Reason::PathMtu, format!("bridges/{bridge}")),
         };
         list.push(Condition::new(reason, object, note.to_string()));
     }

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::topology::ObjectRef;
+use crate::topology::{ObjectRef, VlanSet};
 use crate::types::Name;
 
 /// The topology asks for what this host or this release cannot do.
@@ -90,8 +90,8 @@ pub enum Note {
     },
     /// A static MAC is not in force.
     #[error(
-        "{entry} is not in force: {port} is down, on standby for that VLAN, or neither on this host \
-         nor behind one of its tunnels"
+        "{entry} is not in force: {port} is down, nobody within reach forwards its VLAN, or it is \
+         neither on this host nor behind one of its tunnels"
     )]
     StaticNotInForce {
         /// The static MAC.
@@ -108,17 +108,23 @@ pub enum Note {
         /// The gateway bridge.
         gateway_bridge: Name,
     },
-    /// The fabric's spanning tree sees no path between hosts, and so cuts no loop by them.
+    /// The fabric's spanning tree sees no path between hosts, and so must not meet two of them.
     #[error(
-        "gatewayBridges/{gateway_bridge} forwards here and on {others} in mode stp-transparent, but \
-         spanning tree frames do not pass between hosts in this release: if their trunks lead to \
-         one segment, broadcasts loop; use mode lease, or keep the trunks on one host"
+        "gatewayBridges/{gateway_bridge} forwards on hosts/{host} alone in mode stp-transparent, \
+         because spanning tree frames do not pass between hosts in this release; {others} stand by \
+         and do not replace it: redundancy across hosts comes with the cluster, until then put the \
+         trunks on one host{}",
+        unless_none(.host, .left_out)
     )]
-    TreeAcrossHosts {
+    TreeOnOneHost {
         /// The gateway bridge.
         gateway_bridge: Name,
-        /// The other hosts.
+        /// The host that forwards.
+        host: Name,
+        /// The hosts that have trunks too.
         others: Hosts,
+        /// VIDs that only trunks of theirs carry.
+        left_out: VlanSet,
     },
     /// The native VLAN leads nowhere.
     #[error("{trunk}: native VLAN {vid} has no VLAN link, so untagged frames are dropped")]
@@ -128,7 +134,7 @@ pub enum Note {
         /// Its native VID.
         vid: crate::types::VlanId,
     },
-    /// An underlay link, or its way to the kernel, waits for its interface.
+    /// An underlay link waits for its interface.
     #[error(
         "hosts/{host}: underlay waits: the node file of this host has no interface {interface}"
     )]
@@ -136,6 +142,20 @@ pub enum Note {
         /// This host.
         host: Name,
         /// The interface.
+        interface: Name,
+    },
+    /// A link is to leave its addresses to the kernel, to which there is no way.
+    #[error(
+        "hosts/{host}: the node file of this host has no interface {interface}, the way of underlay \
+         {link} to the kernel: frames for the kernel are dropped, and the gateway itself answers \
+         ARP, neighbour discovery and ping; add {interface} to the node file"
+    )]
+    KernelMissing {
+        /// This host.
+        host: Name,
+        /// The link: its interface, and behind a colon its VLAN.
+        link: String,
+        /// The interface that is missing.
         interface: Name,
     },
     /// A host that is to tunnel has no way onto the underlay.
@@ -184,6 +204,39 @@ pub enum Note {
         /// The other hosts.
         others: Hosts,
     },
+    /// Tunnels of a bridge take less than IPv6 needs.
+    #[error(
+        "bridges/{bridge}: a tunnel of it takes packets of {mtu} octets at most, but IPv6 needs 1280: \
+         stations send no smaller ones for being told, so larger IPv6 packets are lost; raise the MTU \
+         of the underlay, of every switch and router between"
+    )]
+    TooNarrowForIpv6 {
+        /// The bridge.
+        bridge: Name,
+        /// The largest packet that all its tunnels take, in octets.
+        mtu: u16,
+    },
+}
+
+/// What is to be said about VLANs that no trunk of the host with the right carries; nothing if there
+/// are none.
+struct LeftOut<'a> {
+    host: &'a Name,
+    vids: &'a VlanSet,
+}
+
+const fn unless_none<'a>(host: &'a Name, vids: &'a VlanSet) -> LeftOut<'a> {
+    LeftOut { host, vids }
+}
+
+impl fmt::Display for LeftOut<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host, vids } = self;
+        if vids.is_empty() {
+            return Ok(());
+        }
+        write!(f, "; nobody forwards VLANs {vids}, which no trunk of hosts/{host} carries")
+    }
 }
 
 /// Hosts, as a sentence names them: the first three, and how many more.

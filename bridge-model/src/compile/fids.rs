@@ -101,7 +101,7 @@ impl Plan {
                 linked.entry(gateway).or_insert_with(|| local.topology.linked_vids(gateway));
             for &vid in trunk.carried.difference(linked) {
                 let members = self.domain(Domain::Transit(gateway.clone(), vid));
-                if trunk.is_usable {
+                if trunk.forwards.contains(&vid) {
                     let key = LinkKey { gateway_bridge: gateway.clone(), vid, inner_vid: None };
                     let way = Way::Port {
                         interface: trunk.interface,
@@ -247,10 +247,12 @@ pub(super) fn static_macs(
     for (key, entry) in &local.topology.static_macs {
         let place = static_place(local, entry);
         let fid = numbering.fid_of_bridge(&key.bridge, key.payload_vid);
-        let member = numbering.member_of(&bridge_domain(local, &key.bridge), &place);
+        let domain = bridge_domain(local, &key.bridge);
+        let member = place.as_ref().and_then(|place| numbering.member_of(&domain, place));
         if let (Some(fid), Some(member)) = (fid, member) {
             in_force.push((fid, member, key.mac));
-        } else if here.contains_key(&entry.port) || fid.is_some() && matches!(place, Place::Peer(_))
+        } else if here.contains_key(&entry.port)
+            || fid.is_some() && !matches!(place, Some(Place::Access(_)))
         {
             let (entry, port) = (ObjectRef::new(Kind::StaticMac, key), entry.port.clone());
             notes.push(Note::StaticNotInForce { entry, port });
@@ -260,19 +262,39 @@ pub(super) fn static_macs(
     (in_force, notes)
 }
 
-/// The place that a static MAC names: a port of another host is behind that host.
-fn static_place(local: &Local<'_>, entry: &StaticMac) -> Place {
+/// The place that a static MAC names. An access port of another host is behind that host. What is in a
+/// VLAN of a trunk is reached by whoever forwards that VLAN, which may be another trunk of the gateway
+/// bridge or another host; `None` if nobody does.
+fn static_place(local: &Local<'_>, entry: &StaticMac) -> Option<Place> {
     let topology = local.topology;
+    let here = &local.view.host;
     if topology.tunnels.contains_key(&entry.port) {
-        return Place::Peer(Name::of_peer(&entry.port));
+        return Some(Place::Peer(Name::of_peer(&entry.port)));
     }
-    let trunk = topology.trunks.get(&entry.port).and_then(|trunk| trunk.binding());
-    let access = topology.access_ports.get(&entry.port).and_then(|port| port.binding.as_ref());
-    match (trunk.or(access), entry.vid) {
-        (Some(binding), _) if binding.host != local.view.host => {
-            Place::Peer(Name::of_peer(&binding.host))
+    if let (Some(trunk), Some((vid, inner_vid))) = (topology.trunks.get(&entry.port), entry.vid) {
+        let gateway = &trunk.gateway_bridge;
+        let holder = local.rights.holder(gateway, vid)?;
+        if holder != here {
+            return Some(Place::Peer(Name::of_peer(holder)));
         }
-        (_, None) => Place::Access(entry.port.clone()),
-        (_, Some((vid, inner_vid))) => Place::Trunk { trunk: entry.port.clone(), vid, inner_vid },
+        let trunk = local.forwarder(gateway, vid, &trunk.name)?.clone();
+        return Some(Place::Trunk { trunk, vid, inner_vid });
     }
+    let port = topology.access_ports.get(&entry.port);
+    Some(match port.and_then(|port| port.binding.as_ref()) {
+        Some(binding) if binding.host != *here => Place::Peer(Name::of_peer(&binding.host)),
+        _ => Place::Access(entry.port.clone()),
+    })
+}
+
+/// What IPv6 needs of every link (RFC 8200 section 5), in octets.
+const IPV6_MIN_MTU: u16 = 1280;
+
+/// Notes on bridges whose tunnels are too narrow for IPv6.
+pub(super) fn notes(fids: &[FidTable]) -> impl Iterator<Item = Note> {
+    // A transparent bridge has many domains, which have the same tunnels.
+    let mtus: BTreeMap<&Name, u16> =
+        fids.iter().filter_map(|fid| Some((fid.owner.as_ref()?, fid.tunnel_mtu?))).collect();
+    let narrow = mtus.into_iter().filter(|(_, mtu)| *mtu < IPV6_MIN_MTU);
+    narrow.map(|(bridge, mtu)| Note::TooNarrowForIpv6 { bridge: bridge.clone(), mtu })
 }

@@ -235,8 +235,9 @@ impl Builder<'_> {
         if trunk.gateway.transits() {
             for &vid in &trunk.carried {
                 let domain = Domain::Transit(trunk.gateway.name.clone(), vid);
-                classes
-                    .set(vid, self.forward(&domain, trunk, vid, None).unwrap_or(unknown.clone()));
+                // Without the right to forward this VID the trunk is no member.
+                let class = self.forward(&domain, trunk, vid, None);
+                classes.set(vid, class.unwrap_or(Class::Drop(DropReason::TrunkStandby)));
             }
         }
         let mut pairs: BTreeMap<VlanId, VidClasses> = BTreeMap::new();

@@ -52,7 +52,7 @@ pub(super) struct Local<'a> {
     pub(super) accesses: Vec<LocalAccess<'a>>,
     /// Links, peers and the ways to them.
     pub(super) underlay: Underlay<'a>,
-    rights: Rights<'a>,
+    pub(super) rights: Rights<'a>,
     /// The hosts where each bridge has something to send to, this one included.
     pub(super) presence: BTreeMap<&'a Name, BTreeSet<&'a Name>>,
     waiting: Vec<Note>,
@@ -132,7 +132,7 @@ impl<'a> Local<'a> {
     }
 
     /// Gives each usable trunk its right to forward, of the VIDs for which this host has it: in mode
-    /// `lease` to one trunk per VID, otherwise to all.
+    /// `lease` to one trunk per VID, otherwise to all that are here.
     fn elect(&mut self) {
         let mut rights: Vec<BTreeSet<VlanId>> = Vec::with_capacity(self.trunks.len());
         for local in &self.trunks {
@@ -151,13 +151,28 @@ impl<'a> Local<'a> {
                 }
                 RedundancyMode::StpTransparent | RedundancyMode::Mlag => true,
             };
-            let may =
-                |vid: &VlanId| self.rights.may_forward(&local.gateway.name, *vid, &self.view.host);
+            let may = |vid: &VlanId| {
+                self.rights.holder(&local.gateway.name, *vid) == Some(&self.view.host)
+            };
             let won = local.carried.iter().copied().filter(|vid| may(vid) && wins(vid));
             rights.push(if local.is_usable { won.collect() } else { BTreeSet::new() });
         }
         for (local, rights) in self.trunks.iter_mut().zip(rights) {
             local.forwards = rights;
+        }
+    }
+
+    /// The trunk here by which a VID of a gateway bridge is forwarded: `preferred` if it is one, else the
+    /// only one.
+    pub(super) fn forwarder(&self, gateway: &Name, vid: VlanId, preferred: &Name) -> Option<&Name> {
+        let forwards = |local: &&LocalTrunk<'_>| {
+            local.gateway.name == *gateway && local.forwards.contains(&vid)
+        };
+        let names: Vec<&Name> =
+            self.trunks.iter().filter(forwards).map(|local| &local.trunk.name).collect();
+        match names[..] {
+            [only] => Some(only),
+            _ => names.into_iter().find(|name| *name == preferred),
         }
     }
 
@@ -197,18 +212,16 @@ impl<'a> Local<'a> {
         }
     }
 
-    /// The peers that forward, as this host does, for a gateway bridge that leaves loops to the
-    /// fabric's spanning tree.
-    fn peers_with_the_tree_of(&self, gateway: &GatewayBridge) -> Hosts {
-        let is_of_it = |trunk: &TrunkPort| trunk.gateway_bridge == gateway.name;
-        let is_here = self.trunks.iter().any(|local| local.is_up && is_of_it(local.trunk));
-        if gateway.mode != RedundancyMode::StpTransparent || !is_here {
-            return Hosts(Vec::new());
-        }
-        let up = self.topology.trunks.values().filter(|t| t.admin.is_up() && is_of_it(t));
-        let hosts: BTreeSet<&Name> = up.filter_map(|t| Some(&t.binding()?.host)).collect();
-        let peers = hosts.into_iter().filter(|host| self.underlay.peer_named(host).is_some());
-        Hosts(peers.cloned().collect())
+    /// That one host alone forwards for a gateway bridge of which several have trunks, this one too.
+    fn note_tree(&self, gateway: &GatewayBridge) -> Option<Note> {
+        let tree = self.rights.tree(&gateway.name).filter(|tree| !tree.others.0.is_empty())?;
+        let is_of_it = |local: &LocalTrunk<'_>| local.is_up && local.gateway.name == gateway.name;
+        self.trunks.iter().any(is_of_it).then(|| Note::TreeOnOneHost {
+            gateway_bridge: gateway.name.clone(),
+            host: tree.host.clone(),
+            others: tree.others.clone(),
+            left_out: tree.left_out.clone(),
+        })
     }
 
     pub(super) fn notes(&self) -> Vec<Note> {
@@ -228,11 +241,7 @@ impl<'a> Local<'a> {
                 let gateway_bridge = gateway.name.clone();
                 notes.push(Note::TreeWithoutTransit { gateway_bridge });
             }
-            let others = self.peers_with_the_tree_of(gateway);
-            if !others.0.is_empty() {
-                let gateway_bridge = gateway.name.clone();
-                notes.push(Note::TreeAcrossHosts { gateway_bridge, others });
-            }
+            notes.extend(self.note_tree(gateway));
         }
         for local in &self.trunks {
             if let Some(vid) = local.trunk.native

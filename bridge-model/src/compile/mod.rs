@@ -62,6 +62,7 @@ pub fn compile(
         fids: plan.build(&local, &next),
         underlay: underlay::build(&local, &next),
     };
+    notes.extend(fids::notes(&tables.fids));
     *numbering = next;
     Ok(Compiled { tables, static_macs, notes })
 }

@@ -3,51 +3,101 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Hosts;
 use crate::election;
-use crate::topology::{RedundancyMode, Topology, TrunkPort};
+use crate::topology::{RedundancyMode, Topology, TrunkPort, VlanSet};
 use crate::types::{Name, VlanId};
 
-/// The hosts with the right to forward, by gateway bridge and VID.
+/// The host with the right to forward, by gateway bridge and VID.
 #[derive(Debug, Default)]
-pub(super) struct Rights<'a>(BTreeMap<(&'a Name, VlanId), BTreeSet<&'a Name>>);
+pub(super) struct Rights<'a> {
+    holders: BTreeMap<(&'a Name, VlanId), &'a Name>,
+    trees: BTreeMap<&'a Name, Tree<'a>>,
+}
+
+/// Who forwards for a gateway bridge that leaves loops to the fabric's spanning tree.
+#[derive(Debug)]
+pub(super) struct Tree<'a> {
+    /// The one host that does.
+    pub(super) host: &'a Name,
+    /// The hosts that stand by.
+    pub(super) others: Hosts,
+    /// VIDs that only they carry, and nobody forwards.
+    pub(super) left_out: VlanSet,
+}
 
 impl<'a> Rights<'a> {
-    /// In mode `lease` the host of the one trunk that wins the election among all trunks of the site
-    /// that are administratively up, bound and carry the VID, whatever their carrier; otherwise the
-    /// hosts of all of these.
+    /// Candidates are all trunks of the site that are administratively up and bound, whatever their
+    /// carrier. In mode `lease` the host of the one that wins the election among those that carry the
+    /// VID has the right. Otherwise one host is elected for the whole gateway bridge: a spanning tree
+    /// whose frames do not pass between hosts must not meet two of them.
     pub(super) fn new(topology: &'a Topology) -> Self {
-        let mut candidates: BTreeMap<(&Name, VlanId), Vec<(&Name, &Name)>> = BTreeMap::new();
-        let mut rights = Self::default();
+        let mut candidates: BTreeMap<&Name, Vec<(&TrunkPort, &Name)>> = BTreeMap::new();
         for trunk in topology.trunks.values().filter(|trunk| is_up(topology, trunk)) {
-            let Some(binding) = trunk.binding() else { continue };
-            for vid in topology.carried_vids(trunk) {
-                let key = (&trunk.gateway_bridge, vid);
-                candidates.entry(key).or_default().push((&trunk.name, &binding.host));
+            if let Some(binding) = trunk.binding() {
+                let trunks = candidates.entry(&trunk.gateway_bridge).or_default();
+                trunks.push((trunk, &binding.host));
             }
         }
-        for (key @ (gateway, vid), trunks) in candidates {
-            let mode = topology.gateway_bridges.get(gateway).map(|gateway| gateway.mode);
-            let winner = match mode {
-                Some(RedundancyMode::Lease) => {
-                    election::forwarder(vid, trunks.iter().map(|(trunk, _)| *trunk))
+        let mut rights = Self::default();
+        for (gateway, trunks) in candidates {
+            match topology.gateway_bridges.get(gateway).map(|gateway| gateway.mode) {
+                Some(RedundancyMode::Lease) => rights.elect_trunks(topology, gateway, &trunks),
+                Some(RedundancyMode::StpTransparent | RedundancyMode::Mlag) | None => {
+                    rights.elect_host(topology, gateway, &trunks);
                 }
-                Some(RedundancyMode::StpTransparent | RedundancyMode::Mlag) | None => None,
-            };
-            let wins = |trunk: &Name| winner.is_none_or(|winner| winner == trunk);
-            let hosts = trunks.iter().filter(|(trunk, _)| wins(trunk)).map(|(_, host)| *host);
-            rights.0.insert(key, hosts.collect());
+            }
         }
         rights
     }
 
-    /// Whether `host` may forward `vid` of a gateway bridge.
-    pub(super) fn may_forward(&self, gateway: &'a Name, vid: VlanId, host: &Name) -> bool {
-        self.hosts(gateway, vid).is_some_and(|hosts| hosts.contains(host))
+    fn elect_trunks(
+        &mut self,
+        topology: &Topology,
+        gateway: &'a Name,
+        trunks: &[(&'a TrunkPort, &'a Name)],
+    ) {
+        let mut by_vid: BTreeMap<VlanId, BTreeMap<&Name, &'a Name>> = BTreeMap::new();
+        for (trunk, host) in trunks {
+            for vid in topology.carried_vids(trunk) {
+                by_vid.entry(vid).or_default().insert(&trunk.name, host);
+            }
+        }
+        for (vid, trunks) in by_vid {
+            let winner = election::forwarder(vid, trunks.keys().copied());
+            let host = winner.and_then(|winner| trunks.get(winner));
+            self.holders.extend(host.map(|host| ((gateway, vid), *host)));
+        }
     }
 
-    /// The hosts that may forward `vid` of a gateway bridge.
-    fn hosts(&self, gateway: &'a Name, vid: VlanId) -> Option<&BTreeSet<&'a Name>> {
-        self.0.get(&(gateway, vid))
+    fn elect_host(
+        &mut self,
+        topology: &Topology,
+        gateway: &'a Name,
+        trunks: &[(&'a TrunkPort, &'a Name)],
+    ) {
+        let mut by_host: BTreeMap<&'a Name, BTreeSet<VlanId>> = BTreeMap::new();
+        for (trunk, host) in trunks {
+            by_host.entry(host).or_default().extend(topology.carried_vids(trunk));
+        }
+        let counts = by_host.iter().map(|(host, vids)| (*host, vids.len()));
+        let Some(host) = election::host_of_tree(gateway, counts) else { return };
+        let carried = by_host.remove(host).unwrap_or_default();
+        let left_out = by_host.values().flatten().filter(|vid| !carried.contains(vid)).copied();
+        let (left_out, others) =
+            (left_out.collect(), by_host.keys().map(|host| (*host).clone()).collect());
+        self.trees.insert(gateway, Tree { host, others: Hosts(others), left_out });
+        self.holders.extend(carried.into_iter().map(|vid| ((gateway, vid), host)));
+    }
+
+    /// The host that may forward `vid` of a gateway bridge.
+    pub(super) fn holder(&self, gateway: &'a Name, vid: VlanId) -> Option<&'a Name> {
+        self.holders.get(&(gateway, vid)).copied()
+    }
+
+    /// Who forwards for a gateway bridge in a mode other than `lease`, if it has a trunk.
+    pub(super) fn tree(&self, gateway: &Name) -> Option<&Tree<'a>> {
+        self.trees.get(gateway)
     }
 }
 
@@ -70,8 +120,8 @@ pub(super) fn presence<'a>(
         }
     }
     for (key, link) in topology.vlan_links.iter().filter(|(_, link)| is_up(&link.bridge)) {
-        let hosts = rights.hosts(&key.gateway_bridge, key.vid);
-        presence.entry(&link.bridge).or_default().extend(hosts.into_iter().flatten());
+        let host = rights.holder(&key.gateway_bridge, key.vid);
+        presence.entry(&link.bridge).or_default().extend(host);
     }
     presence
 }

@@ -58,7 +58,9 @@ pub(super) struct Underlay<'a> {
     /// The zones that this host is in.
     zones: Vec<&'a TunnelZone>,
     /// Interfaces that its links name and the node file does not have.
-    pub(super) missing: BTreeSet<&'a Name>,
+    missing: BTreeSet<&'a Name>,
+    /// Links whose way to the kernel is missing in the node file.
+    without_kernel: Vec<(&'a UnderlayLink, &'a Name)>,
 }
 
 impl<'a> Underlay<'a> {
@@ -98,15 +100,16 @@ impl<'a> Underlay<'a> {
             let id = view.interface_id(name)?;
             Some((id, view.interface(id)?))
         };
+        let Some((interface, interface_view)) = found(&link.interface) else {
+            let kernel = link.kernel.as_ref().filter(|kernel| found(kernel).is_none());
+            self.missing.extend(kernel.into_iter().chain([&link.interface]));
+            return;
+        };
         if let Some(kernel) = &link.kernel
             && found(kernel).is_none()
         {
-            self.missing.insert(kernel);
+            self.without_kernel.push((link, kernel));
         }
-        let Some((interface, interface_view)) = found(&link.interface) else {
-            self.missing.insert(&link.interface);
-            return;
-        };
         self.links.push(LocalLink {
             link,
             port: Name::of_underlay(&link.interface, link.vlan),
@@ -224,6 +227,10 @@ impl<'a> Underlay<'a> {
         for interface in &self.missing {
             let (host, interface) = (host.name.clone(), (*interface).clone());
             notes.push(Note::UnderlayWaiting { host, interface });
+        }
+        for (link, interface) in &self.without_kernel {
+            let (host, link) = (host.name.clone(), link.label());
+            notes.push(Note::KernelMissing { host, link, interface: (*interface).clone() });
         }
         if host.underlay.is_empty() {
             let zones = self.zones.iter().map(|zone| zone.name.clone());

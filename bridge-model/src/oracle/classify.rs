@@ -3,7 +3,7 @@
 use super::site::{Ports, Site};
 use crate::compile::{Domain, Place, StormLimits};
 use crate::reason::DropReason;
-use crate::topology::{AccessPort, LinkKey, StormControl, TrunkPort};
+use crate::topology::{AccessPort, GatewayBridge, LinkKey, StormControl, TrunkPort};
 use crate::types::{Name, Tpid, VlanId, VlanTag};
 use crate::wire::ethernet::Header;
 
@@ -145,9 +145,13 @@ impl Site {
             None => Domain::Transit(trunk.gateway_bridge.clone(), vid),
         };
         if !self.places(&domain).contains(&place) {
-            return Err(match link {
-                Some(_) => DropReason::TrunkStandby,
-                None => DropReason::VlanUnknown,
+            let gateway = self.gateway_of(trunk);
+            let transits = gateway.is_some_and(GatewayBridge::transits)
+                && !self.is_linked(&trunk.gateway_bridge, vid);
+            return Err(if link.is_some() || transits {
+                DropReason::TrunkStandby
+            } else {
+                DropReason::VlanUnknown
             });
         }
         Ok(Arrival { domain, payload_vid: None, place, popped, storm: trunk.storm_control })

@@ -113,7 +113,7 @@ impl Oracle {
     ) -> Option<Place> {
         let key = StaticKey { bridge: bridge.clone(), mac: station, payload_vid };
         let entry = self.site.topology.static_macs.get(&key)?;
-        let place = self.site.static_place(entry);
+        let place = self.site.static_place(entry)?;
         self.site.places(&self.site.domain_of(bridge)).contains(&place).then_some(place)
     }
 }

@@ -214,7 +214,7 @@ impl Site {
             let is_there = port.binding.as_ref().is_some_and(|binding| binding.host == *host);
             port.bridge == *bridge && port.admin.is_up() && is_there
         });
-        by_access || self.links_to(bridge).any(|link| self.may_forward(host, &link.key))
+        by_access || self.links_to(bridge).any(|link| self.holder(&link.key) == Some(host))
     }
 
     /// Whether a bridge has a port on this host, or a trunk of this host carries a VID of it, up or

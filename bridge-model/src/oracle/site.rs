@@ -1,6 +1,6 @@
 //! Who is where on this host: questions to the topology, answered by looking.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::overlay::Peer;
@@ -118,28 +118,36 @@ impl Site {
             .collect()
     }
 
-    /// Whether a host has the right to forward the VID of a link (section 6). In mode `lease` that is
-    /// the host of the one trunk that is elected among all trunks of the site, whatever their
-    /// carrier; without leases no host knows of another's. In other modes every host has it that has
-    /// a trunk.
-    pub(super) fn may_forward(&self, host: &Name, key: &LinkKey) -> bool {
-        let Some(gateway) = self.topology.gateway_bridges.get(&key.gateway_bridge) else {
-            return false;
-        };
-        let trunks = self.topology.trunks.values().filter(|trunk| {
-            trunk.gateway_bridge == gateway.name
-                && self.trunk_is_up(trunk)
-                && self.carries(trunk, key.vid)
-                && trunk.binding().is_some()
-        });
-        let trunks: Vec<&TrunkPort> = trunks.collect();
-        let is_on_host = |trunk: &&&TrunkPort| trunk.binding().is_some_and(|b| b.host == *host);
-        let here: Vec<&Name> = trunks.iter().filter(is_on_host).map(|trunk| &trunk.name).collect();
+    /// The host that has the right to forward the VID of a link (section 6); without leases no host
+    /// knows of another's carrier, which therefore does not count. In mode `lease` it is that of the one
+    /// trunk that is elected among all of the site that carry the VID. In other modes one host is
+    /// elected for all VIDs of the gateway bridge, since spanning tree frames do not pass between hosts;
+    /// what its trunks do not carry nobody forwards.
+    pub(super) fn holder(&self, key: &LinkKey) -> Option<&Name> {
+        let gateway = self.topology.gateway_bridges.get(&key.gateway_bridge)?;
+        let of_gateway = self
+            .topology
+            .trunks
+            .values()
+            .filter(|trunk| trunk.gateway_bridge == gateway.name && self.trunk_is_up(trunk));
+        let bound: Vec<(&Name, &TrunkPort)> =
+            of_gateway.filter_map(|trunk| Some((&trunk.binding()?.host, trunk))).collect();
+        let mut carriers = bound.iter().filter(|(_, trunk)| self.carries(trunk, key.vid));
         match gateway.mode {
-            RedundancyMode::StpTransparent | RedundancyMode::Mlag => !here.is_empty(),
+            RedundancyMode::StpTransparent | RedundancyMode::Mlag => {
+                let vlans_of = |host: &Name| {
+                    let trunks = bound.iter().filter(|(on, _)| *on == host);
+                    let vids = trunks.flat_map(|(_, trunk)| self.topology.carried_vids(trunk));
+                    vids.collect::<BTreeSet<VlanId>>().len()
+                };
+                let hosts = bound.iter().map(|(host, _)| (*host, vlans_of(host)));
+                let elected = election::host_of_tree(&gateway.name, hosts)?;
+                carriers.map(|(host, _)| *host).find(|host| *host == elected)
+            }
             RedundancyMode::Lease => {
-                election::forwarder(key.vid, trunks.iter().map(|trunk| &trunk.name))
-                    .is_some_and(|elected| here.contains(&elected))
+                let names = carriers.clone().map(|(_, trunk)| &trunk.name);
+                let elected = election::forwarder(key.vid, names)?;
+                carriers.find(|(_, trunk)| trunk.name == *elected).map(|(host, _)| *host)
             }
         }
     }
@@ -149,7 +157,7 @@ impl Site {
     pub(super) fn forwarders(&self, gateway: &GatewayBridge, key: &LinkKey) -> Vec<&TrunkPort> {
         let vid = key.vid;
         let carriers = self.carriers(&gateway.name, vid);
-        if !self.may_forward(&self.view.host, key) {
+        if self.holder(key) != Some(&self.view.host) {
             return Vec::new();
         }
         match gateway.mode {
@@ -234,19 +242,31 @@ impl Site {
         Some(BoundTo::Interface(binding?.clone()))
     }
 
-    /// Where a static MAC puts its station: behind a tunnel or the host of its port, if that is not
-    /// this one.
-    pub(super) fn static_place(&self, entry: &StaticMac) -> Place {
+    /// Where a static MAC puts its station: behind a tunnel; behind the host of its access port, if that
+    /// is not this one; or where frames of its trunk's VLAN leave (rule F8), if anywhere. Of several
+    /// trunks that forward it here, only the one that it names will do.
+    pub(super) fn static_place(&self, entry: &StaticMac) -> Option<Place> {
         let topology = &self.topology;
         let port = &entry.port;
-        let trunk = topology.trunks.get(port).and_then(TrunkPort::binding);
+        if topology.tunnels.contains_key(port) {
+            return Some(Place::Peer(Name::of_peer(port)));
+        }
+        let here = &self.view.host;
+        if let Some((trunk, (vid, inner_vid))) = topology.trunks.get(port).zip(entry.vid) {
+            let gateway_bridge = trunk.gateway_bridge.clone();
+            let key = LinkKey { gateway_bridge, vid, inner_vid };
+            let holder = self.holder(&key)?;
+            if holder != here {
+                return Some(Place::Peer(Name::of_peer(holder)));
+            }
+            let places = self.trunk_places(&key);
+            let named = places.iter().find(|place| place.port() == port);
+            return named.or(places.first().filter(|_| places.len() == 1)).cloned();
+        }
         let access = topology.access_ports.get(port).and_then(|port| port.binding.as_ref());
-        let elsewhere = trunk.or(access).filter(|binding| binding.host != self.view.host);
-        match (elsewhere, entry.vid) {
-            _ if topology.tunnels.contains_key(port) => Place::Peer(Name::of_peer(port)),
-            (Some(binding), _) => Place::Peer(Name::of_peer(&binding.host)),
-            (None, None) => Place::Access(port.clone()),
-            (None, Some((vid, inner_vid))) => Place::Trunk { trunk: port.clone(), vid, inner_vid },
+        match access.filter(|binding| binding.host != *here) {
+            Some(binding) => Some(Place::Peer(Name::of_peer(&binding.host))),
+            None => Some(Place::Access(port.clone())),
         }
     }
 

@@ -116,7 +116,7 @@ pub enum RedundancyMode {
     /// One trunk forwards each VID; the others discard its data.
     #[default]
     Lease,
-    /// All trunks forward; spanning tree frames pass through.
+    /// All trunks of one host forward; spanning tree frames pass through.
     StpTransparent,
     /// The trunks are one multi-chassis aggregation.
     Mlag,

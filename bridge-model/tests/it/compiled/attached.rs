@@ -7,7 +7,7 @@ use bridge_model::compile::{
     compile,
 };
 use bridge_model::reason::{DropReason, PuntReason};
-use bridge_model::topology::AdminState;
+use bridge_model::topology::{AccessPort, AdminState, Binding};
 use bridge_model::types::{
     Fid, InterfaceId, MemberId, Name, PortId, Revision, Tpid, UnderlayId, VlanId,
 };
@@ -181,6 +181,34 @@ fn c8_notes_tell_of_what_keeps_hosts_apart() {
 }
 
 #[test]
+fn c8_a_missing_way_to_the_kernel_is_told_as_what_it_does() {
+    let kernel = with("'2001:db8::1/64']}]", "'2001:db8::1/64'], kernel: tap0}]");
+    let found = compiled(&topology(&kernel), &view(&["up0", "vm1", "vm2"]));
+    assert_eq!(
+        notes(&found),
+        ["hosts/h: the node file of this host has no interface tap0, the way of underlay up0 to \
+          the kernel: frames for the kernel are dropped, and the gateway itself answers ARP, \
+          neighbour discovery and ping; add tap0 to the node file"]
+    );
+}
+
+#[test]
+fn a_bridge_whose_tunnels_are_too_narrow_for_ipv6_is_told_of_once() {
+    let mut view = here();
+    // VXLAN over IPv4 takes 50 octets of it.
+    for (probed, expected) in [(1330, 0), (1329, 1)] {
+        view.path_mtus.insert(name("a"), probed);
+        for text in [SITE.to_owned(), with("vni: 5001}", "vni: 5001, transparent: true}")] {
+            let found = notes(&compiled(&topology(&text), &view));
+            assert_eq!(found.len(), expected, "{found:?}");
+            let start =
+                "bridges/web: a tunnel of it takes packets of 1279 octets at most, but IPv6";
+            assert!(found.iter().all(|note| note.starts_with(start)), "{found:?}");
+        }
+    }
+}
+
+#[test]
 fn c8_a_link_works_without_its_missing_way_to_the_kernel() {
     let kernel = with("'2001:db8::1/64']}]", "'2001:db8::1/64'], kernel: tap0}]");
     let found = compiled(&topology(&kernel), &view(&["up0", "vm1", "vm2"]));
@@ -263,7 +291,13 @@ fn a_peer_whose_address_changes_loses_what_was_learned_behind_it() {
 #[test]
 fn a_flush_of_a_peers_port_covers_the_peer_and_one_of_a_gateway_bridge_does_not() {
     let mut numbering = Numbering::default();
-    let site = gateways("stp-transparent");
+    let mut site = gateways("stp-transparent");
+    site.trunks.get_mut("t2").unwrap().admin = AdminState::Down;
+    for vid in 1..=40 {
+        let (port, bridge) = (name(&format!("a{vid}")), name(&format!("v{vid}")));
+        let binding = Binding { host: name("a"), interface: port.clone() };
+        site.access_ports.insert(port.clone(), AccessPort::new(port, bridge, Some(binding)));
+    }
     compile(&site, &here(), &mut numbering, Revision(1)).unwrap();
     let retired = |numbering: &Numbering, scope: &Scope| {
         let mut numbering = numbering.clone();

@@ -107,18 +107,89 @@ fn c5_within_the_host_that_has_the_right_the_election_goes_on_among_usable_trunk
 }
 
 #[test]
-fn c5_in_stp_transparent_mode_every_host_with_a_trunk_that_is_up_forwards() {
+fn c5_in_stp_transparent_mode_one_host_of_the_site_forwards_all_vlans() {
+    // Equals: whichever host it is, it is the same for all VLANs, and both know.
     let site = gateways("stp-transparent");
-    let found = compiled(&site, &here());
-    assert_eq!(flood(&found, "v7"), ["@a/7", "t1/7"]);
-    let [across] = &*notes(&found) else { panic!("{:?}", found.notes) };
-    assert!(across.starts_with("gatewayBridges/gw forwards here and on hosts/a"), "{across}");
-    let mut without = site.clone();
-    without.trunks.get_mut("t2").unwrap().admin = AdminState::Down;
-    assert_eq!(flood(&compiled(&without, &here()), "v7"), ["t1/7"]);
-    without.trunks.get_mut("t2").unwrap().attachment = None;
-    assert_eq!(flood(&compiled(&without, &here()), "v7"), ["t1/7"]);
-    assert_eq!(flood(&compiled(&site, &down("eth1")), "v7"), ["@a/7"]);
+    let on_h = compiled(&site, &here());
+    let on_a = compiled(&site, &HostView { host: name("a"), ..here() });
+    let h_wins = matches!(class(&on_h, 1), Class::Forward { .. });
+    let winner = if h_wins { "h" } else { "a" };
+    for vid in 1..=40 {
+        assert_eq!(matches!(class(&on_h, vid), Class::Forward { .. }), h_wins);
+        assert_eq!(matches!(class(&on_a, vid), Class::Forward { .. }), !h_wins);
+    }
+    let across = notes(&on_h);
+    assert_eq!((across.len(), across.last()), (1, notes(&on_a).last()));
+    let start = format!("gatewayBridges/gw forwards on hosts/{winner} alone in mode stp-");
+    assert!(
+        across[0].starts_with(&start) && across[0].ends_with("trunks on one host"),
+        "{across:?}"
+    );
+    // The host that carries more VLANs is elected, and what it does not carry nobody forwards.
+    let mut fewer = site.clone();
+    let few = [7, 8].map(|vid| VlanId::new(vid).unwrap()).into_iter().collect();
+    fewer.trunks.get_mut("t1").unwrap().allowed = Some(few);
+    let found = compiled(&fewer, &here());
+    assert_eq!(class(&found, 7), Class::Drop(DropReason::TrunkStandby));
+    assert_eq!(
+        (flood(&found, "v7"), flood(&found, "v9")),
+        (vec!["@a/7".into()], vec!["not here".into()])
+    );
+    let more = (7..=42).map(|vid| VlanId::new(vid).unwrap()).collect();
+    fewer.trunks.get_mut("t2").unwrap().allowed = Some(more);
+    fewer.trunks.get_mut("t1").unwrap().allowed =
+        Some((2..9).map(|v| VlanId::new(v).unwrap()).collect());
+    let [note] = &*notes(&compiled(&fewer, &here())) else { panic!() };
+    assert!(
+        note.ends_with("; nobody forwards VLANs 2-6, which no trunk of hosts/a carries"),
+        "{note}"
+    );
+    // Carrier does not count, an administrator's word does.
+    assert_eq!(flood(&compiled(&fewer, &down("eth1")), "v7"), ["@a/7"]);
+    let mut alone = fewer.clone();
+    alone.trunks.get_mut("t2").unwrap().admin = AdminState::Down;
+    let found = compiled(&alone, &here());
+    assert_eq!((flood(&found, "v7"), notes(&found)), (vec!["t1/7".into()], vec![]));
+    alone.trunks.get_mut("t2").unwrap().attachment = None;
+    assert_eq!(flood(&compiled(&alone, &here()), "v7"), ["t1/7"]);
+}
+
+#[test]
+fn c6_a_static_mac_on_a_trunk_is_where_its_vlan_is_forwarded() {
+    use bridge_model::topology::{StaticKey, StaticMac};
+    use bridge_model::types::{IndividualMac, MacAddr};
+
+    for port in ["t1", "t2"] {
+        let mut site = gateways("lease");
+        for vid in 1..=40 {
+            let mac = MacAddr::new([2, 0, 0, 0, 0, vid]);
+            let key = StaticKey {
+                bridge: name(&format!("v{vid}")),
+                mac: IndividualMac::try_from(mac).unwrap(),
+                payload_vid: None,
+            };
+            let vid = VlanId::new(u16::from(vid)).unwrap();
+            let entry = StaticMac { key: key.clone(), port: name(port), vid: Some((vid, None)) };
+            site.static_macs.insert(key, entry);
+        }
+        let found = compiled(&site, &here());
+        assert_eq!((found.static_macs.len(), notes(&found).len()), (40, 0));
+        for (fid, member, mac) in &found.static_macs {
+            let route = found.tables.fids[fid.index()].members[member.index()].route;
+            let [.., vid] = mac.get().octets();
+            let is_mine = matches!(class(&found, vid.into()), Class::Forward { .. });
+            assert_eq!(matches!(route, MemberRoute::Port { .. }), is_mine, "{port} {vid}");
+            assert_eq!(matches!(route, MemberRoute::Tunnel { .. }), !is_mine, "{port} {vid}");
+        }
+        // Where nothing leads, it is a note: this host forwards and has no carrier, or the peer that
+        // forwards is down.
+        let mut view = down("eth1");
+        view.peers_down.insert(name("a"));
+        let found = compiled(&site, &view);
+        let is_one = |note: &String| note.contains(&format!("is not in force: {port}"));
+        assert!(found.static_macs.is_empty());
+        assert_eq!(notes(&found).iter().filter(|note| is_one(note)).count(), 40);
+    }
 }
 
 #[test]

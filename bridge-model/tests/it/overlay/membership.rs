@@ -1,7 +1,7 @@
 //! Who takes part in a bridge: peers, their addresses, and the right to forward across hosts.
 
 use super::{SITE, sent_by, shown, vxlan, world_of};
-use crate::world::{check, frame, name};
+use crate::world::{World, check, frame, name};
 
 /// To whom a broadcast of `A` on `vm1` goes in tunnels.
 fn flooded_to(site: &str) -> Vec<String> {
@@ -60,26 +60,77 @@ fn c3_a_peer_that_is_down_gets_nothing() {
     assert_eq!(sent_by(&w, "up0", &outcome).len(), 1);
 }
 
-#[test]
-fn c5_where_spanning_tree_decides_every_host_with_a_trunk_takes_part() {
+/// A gateway bridge of mode `stp-transparent` with a trunk here and one on `o2`, where the one with the
+/// longer list is on the host that is elected.
+fn trees(here: &str, there: &str, more: &str) -> World {
+    let trunk = "name: u, gatewayBridge: gw, host: o2, interface: eth1";
     let text = SITE
-        .replace("[{name: gw}]", "[{name: gw, mode: stp-transparent}]")
-        .replace("eth1}]", "eth1}, {name: u, gatewayBridge: gw, host: o2, interface: eth1}]")
+        .replace("[{name: gw}]", &format!("[{{name: gw, mode: stp-transparent{more}}}]"))
+        .replace("eth1}]", &format!("eth1, allowed: {here}}}, {{{trunk}, allowed: {there}}}]"))
         .replace("bridge: web}]", "bridge: db}]");
-    let mut w = world_of(&text);
+    world_of(&text)
+}
+
+#[test]
+fn c5_where_spanning_tree_decides_one_host_forwards_and_the_others_stand_by() {
     check(
-        &mut w,
+        &mut trees("[10, 11]", "[10]", ""),
+        &[("vm3", frame("A", "*"), "eth1[10]"), ("eth1", frame("S", "*").tag(10), "vm3[]")],
+    );
+    check(
+        &mut trees("[10]", "[10, 11]", ""),
         &[
-            ("vm3", frame("A", "*"), "eth1[10] up0[]>192.0.2.2/5002"),
-            ("eth1", frame("S", "*").tag(10), "vm3[] up0[]>192.0.2.2/5002"),
-            ("up0", vxlan("192.0.2.2", 5002, &frame("B", "*")), "eth1[10] vm3[]"),
+            ("vm3", frame("A", "*"), "up0[]>192.0.2.2/5002"),
+            ("eth1", frame("S", "*").tag(10), "drop trunk_standby"),
+            ("up0", vxlan("192.0.2.2", 5002, &frame("B", "*")), "vm3[]"),
         ],
     );
-    // Not by a trunk that is down, or that does not carry the VLAN.
-    for change in ["interface: eth1, admin: down}]", "interface: eth1, allowed: [11]}]"] {
-        let mut w =
-            world_of(&text.replace("host: o2, interface: eth1}]", &format!("host: o2, {change}")));
-        assert_eq!(shown(&mut w, "vm3", &frame("A", "*")), "eth1[10]");
+    // Without a link a VID transits on the host that forwards, and on no other.
+    let transit = ", transit: true";
+    check(
+        &mut trees("[10, 11]", "[10]", transit),
+        &[("eth1", frame("S", "*").tag(11), "drop no_destination")],
+    );
+    check(
+        &mut trees("[10, 11]", "[10, 11, 12]", transit),
+        &[("eth1", frame("S", "*").tag(11), "drop trunk_standby")],
+    );
+    // A VID that the elected host does not carry is nobody's.
+    check(
+        &mut trees("[10]", "[11, 12]", ""),
+        &[
+            ("vm3", frame("A", "*"), "drop no_destination"),
+            ("eth1", frame("S", "*").tag(10), "drop trunk_standby"),
+        ],
+    );
+}
+
+#[test]
+fn f8_a_static_mac_on_a_trunk_is_where_its_vlan_is_forwarded() {
+    for port in ["t", "u"] {
+        let with_static = |w: World| {
+            let text = bridge_model::site::to_yaml(&w.topology);
+            let mac = "02:00:00:00:00:53";
+            world_of(&format!(
+                "{text}\nstaticMacs: [{{bridge: db, mac: '{mac}', port: {port}, vid: 10}}]\n"
+            ))
+        };
+        check(
+            &mut with_static(trees("[10, 11]", "[10]", "")),
+            &[
+                ("vm3", frame("A", "S"), "eth1[10]"),
+                ("eth1", frame("S", "A").tag(10), "vm3[]"),
+                ("vm3", frame("S", "A"), "drop static_mac_violation"),
+            ],
+        );
+        check(
+            &mut with_static(trees("[10]", "[10, 11]", "")),
+            &[
+                ("vm3", frame("A", "S"), "up0[]>192.0.2.2/5002"),
+                ("up0", vxlan("192.0.2.2", 5002, &frame("S", "A")), "vm3[]"),
+                ("vm3", frame("S", "A"), "drop static_mac_violation"),
+            ],
+        );
     }
 }
 
