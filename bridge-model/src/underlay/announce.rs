@@ -9,12 +9,16 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::random::Random;
 use crate::types::UnderlayId;
 
 /// `ANNOUNCE_NUM` and `ANNOUNCE_INTERVAL` of RFC 5227 section 1.1.
 const ARP_ANNOUNCEMENTS: (u8, Duration) = (2, Duration::from_secs(2));
 /// `MAX_NEIGHBOR_ADVERTISEMENT` and `RETRANS_TIMER` of RFC 4861 section 10.
 const ADVERTISEMENTS: (u8, Duration) = (3, Duration::from_secs(1));
+/// The groups of IPv6 addresses are joined again at least that often, and with each announcement, in case
+/// a report or a switch's memory was lost.
+const REPORT: Duration = Duration::from_secs(60);
 /// `DEFEND_INTERVAL` of RFC 5227 section 1.1: an address is defended, and its conflict reported, at most
 /// that often, so that two that defend it do not fill the link.
 const DEFEND_INTERVAL: Duration = Duration::from_secs(10);
@@ -62,11 +66,26 @@ impl Announcer {
         self.addresses.iter()
     }
 
-    /// The timer of an address has run out: it is announced. When to be called next.
-    pub(super) fn tick(&mut self, now: Duration, key: (UnderlayId, IpAddr)) -> Option<Duration> {
+    /// Whether an address is still to be announced.
+    pub(super) fn is_news(&self, key: (UnderlayId, IpAddr)) -> bool {
+        self.addresses.get(&key).is_some_and(|address| address.left > 0)
+    }
+
+    /// The timer of an address has run out: it was announced if it was news, and its group joined. When
+    /// to be called next.
+    pub(super) fn tick(
+        &mut self,
+        now: Duration,
+        key: (UnderlayId, IpAddr),
+        random: &mut Random,
+    ) -> Option<Duration> {
         let address = self.addresses.get_mut(&key)?;
         address.left = address.left.saturating_sub(1);
-        address.due = (address.left > 0).then(|| now + plan(key.1).1);
+        address.due = if address.left > 0 {
+            Some(now + plan(key.1).1)
+        } else {
+            key.1.is_ipv6().then(|| now + random.share(REPORT, 80..=100))
+        };
         address.due
     }
 

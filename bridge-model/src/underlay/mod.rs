@@ -1,4 +1,4 @@
-//! The protocols that a host speaks on its underlay, without I/O: ARP and neighbour discovery, ping,
+//! The protocols that a host speaks on its underlay, without I/O: ARP, neighbour discovery, MLD, ping,
 //! BFD, and the search for the path MTU.
 //!
 //! [`Machine`] holds them all for one host. It gets frames and the time, and gives [`Action`]s:
@@ -27,6 +27,7 @@ mod bfd;
 mod configure;
 mod discovery;
 mod echo;
+mod mld;
 mod neighbor;
 mod net;
 mod path_mtu;
@@ -212,9 +213,13 @@ impl Machine {
     }
 
     fn announce(&mut self, now: Duration, key: (UnderlayId, IpAddr)) -> Option<Duration> {
-        let frame = discovery::announcement(self.net.link(key.0)?, key.1);
-        self.net.send(key.0, frame);
-        self.announcer.tick(now, key)
+        let link = self.net.link(key.0)?;
+        let is_news = self.announcer.is_news(key);
+        let announcement = is_news.then(|| discovery::announcement(link, key.1));
+        for frame in mld::report(link, key.1).into_iter().chain(announcement) {
+            self.net.send(key.0, frame);
+        }
+        self.announcer.tick(now, key, &mut self.random)
     }
 
     fn watch_tick(&mut self, now: Duration, index: usize) -> Option<Duration> {

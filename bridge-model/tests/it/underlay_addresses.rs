@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use bridge_model::types::{InterfaceId, MacAddr, UnderlayId};
 use bridge_model::underlay::{Action, NeighborState};
+use bridge_model::wire::checksum;
 use bridge_model::wire::ethernet::Header;
 use bridge_model::wire::neighbor::{Arp, Discovery, multicast_mac, solicited_node};
 
@@ -120,6 +121,62 @@ fn addresses_are_announced_when_they_or_their_link_are_new_and_not_again() {
         world.run(20 * S);
         assert_eq!(times(&world).len(), 3 * count);
     }
+}
+
+/// Whether a frame is a report of MLD.
+fn is_report(frame: &[u8]) -> bool {
+    frame.get(12..14) == Some(&[0x86, 0xdd]) && frame[20] == 0 && frame[62] == 143
+}
+
+#[test]
+fn rfc_3810_the_group_of_each_ipv6_address_is_joined() {
+    let (world, table, _) = alone(6);
+    assert_eq!(table.peers[0].local, "2001:db8::1".parse::<IpAddr>().unwrap());
+    let sent: Vec<_> = world.hosts[0].sent.iter().map(|(_, _, frame)| frame).collect();
+    // Before the address is announced, so that questions that this causes arrive.
+    let at = sent.iter().position(|frame| is_report(frame)).unwrap();
+    assert!(at < sent.iter().position(|frame| is_announcement(frame)).unwrap());
+    let report = sent[at];
+    assert_eq!(report[..14], [0x33, 0x33, 0, 0, 0, 0x16, 2, 0, 0, 0, 0, 0x10, 0x86, 0xdd]);
+    // 36 octets behind the header, options first, hop limit 1.
+    assert_eq!(report[14..22], [0x60, 0, 0, 0, 0, 36, 0, 1]);
+    let address = |text: &str| text.parse::<std::net::Ipv6Addr>().unwrap().octets();
+    assert_eq!(report[22..38], address("fe80::ff:fe00:10"));
+    assert_eq!(report[38..54], address("ff02::16"));
+    assert_eq!(report[54..62], [58, 0, 5, 2, 0, 0, 1, 0], "the router alert");
+    assert_eq!(report[62..64], [143, 0]);
+    assert_eq!(report[66..74], [0, 0, 0, 1, 4, 0, 0, 0], "one record that excludes nobody");
+    assert_eq!(report[74..90], address("ff02::1:ff00:1"));
+    assert_eq!(report.len(), 90);
+    // The sum over the pseudo header (RFC 8200 section 8.1) and the message.
+    let mut summed = report[22..54].to_vec();
+    summed.extend([0, 0, 0, 28, 0, 0, 0, 58]);
+    summed.extend(&report[62..]);
+    assert_eq!(checksum::internet(&summed), 0);
+}
+
+#[test]
+fn groups_are_joined_again_within_a_minute_and_only_where_we_own_an_ipv6_address() {
+    let (mut world, mut table, _) = alone(6);
+    let start = world.now;
+    world.run(3600 * S);
+    let times = |world: &World| times(world, is_report);
+    let joined = times(&world);
+    assert_eq!(joined[..3], [start, start + S, start + 2 * S]);
+    let gaps = joined[2..].windows(2).map(|pair| gap(pair[0], pair[1]));
+    assert!(gaps.clone().all(|gap| (48 * S..=60 * S).contains(&gap)), "{:?}", gaps.max());
+    assert!(gap(*joined.last().unwrap(), world.now) <= 60 * S);
+    // Not without carrier, and not on a link of the kernel.
+    world.clear();
+    world.configure_links(0, &table, &[false]);
+    world.run(300 * S);
+    table.links[0].kernel = Some(InterfaceId(9));
+    world.configure(0, &table);
+    world.run(300 * S);
+    assert_eq!(times(&world), []);
+    let (mut world, ..) = alone(4);
+    world.run(300 * S);
+    assert_eq!(times(&world), []);
 }
 
 #[test]
