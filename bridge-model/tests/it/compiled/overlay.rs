@@ -111,6 +111,8 @@ pub(super) fn down(interface: &str) -> HostView {
 fn c1_peers_are_the_other_hosts_of_our_zones_and_foreign_tunnels_whose_family_we_have() {
     let all = ["a 192.0.2.1->192.0.2.2", "b 192.0.2.1->198.51.100.3", "far 192.0.2.1->192.0.2.9"];
     assert_eq!(peers(&site(SITE)), all);
+    let tables = site(SITE).tables.underlay.peers;
+    assert!(tables.iter().all(|peer| peer.is_host == (peer.name != name("far"))));
     // IPv6 where the zone wants it, or where one side has nothing else.
     let v6 = with("kind: gre, hosts: [h, b]", "kind: gre, ipVersion: ipv6, hosts: [h, b]");
     assert!(peers(&site(&v6)).contains(&"b 2001:db8::1->2001:db8::3".into()));
