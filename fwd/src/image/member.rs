@@ -54,13 +54,12 @@ impl MemberImage {
         Self { push: Push::tunnel(vni, clamps), interface: PEER | peer, group, counters }
     }
 
-    /// The peer's index in the image and the VNI, of the far end of a tunnel.
+    /// Of the far end of a tunnel: the peer's index in the image, and the VNI. Of any other member the
+    /// index is one that no peer has.
     #[inline]
-    pub(crate) const fn as_tunnel(&self) -> Option<(usize, u32)> {
-        match self.interface {
-            RETIRED | 0..PEER => None,
-            peer => Some(((peer & !PEER) as usize, self.push.vni())),
-        }
+    pub(crate) const fn as_tunnel(&self) -> (usize, u32) {
+        // Peers are fewer than 0x7fff, which a retired member makes here; interfaces make more.
+        ((self.interface ^ PEER) as usize, self.push.vni())
     }
 
     /// In use, and no tunnel.

@@ -215,7 +215,7 @@ impl Image {
     /// The peer that a member is, and the VNI of its learning domain.
     #[inline]
     pub(crate) fn peer(&self, member: &MemberImage) -> Option<(&PeerImage, u32)> {
-        let (index, vni) = member.as_tunnel()?;
+        let (index, vni) = member.as_tunnel();
         self.peers.get(index).map(|peer| (peer, vni))
     }
 

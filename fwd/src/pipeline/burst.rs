@@ -82,7 +82,8 @@ impl<I: Io> Burst for Job<'_, I> {
                     egress.forward(io, frame, shape, to, &ingress);
                 } else {
                     let (class, flow) = (&scratch.classes[index], Some(scratch.flows[index]));
-                    let out = Outgoing { image, shape, class, to, ingress: &ingress, flow };
+                    let ingress = &ingress;
+                    let out = Outgoing { image, shape, class, to, ingress, flow, is_known: true };
                     egress.forward_closely(io, frame, &out);
                 }
             } else if let Some(reason) = fate.reason() {

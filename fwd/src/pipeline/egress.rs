@@ -9,6 +9,7 @@ use super::admit::{Parsed, Shape};
 use super::encap::Flow;
 use super::protocol::Protocol;
 use super::rewrite::{fits, rewrite};
+use super::tunnel::flow_of;
 use crate::counters::{CounterWriter, Note, PortSlot};
 use crate::events::{self, DropSample};
 use crate::frame::{BURST, Frame, FrameBurst, Io};
@@ -84,6 +85,10 @@ pub(super) struct Outgoing<'i> {
     pub(super) ingress: &'i Ingress,
     /// If it is known already.
     pub(super) flow: Option<Flow>,
+    /// Its destination is known to be there, and nowhere else: if the frame does not fit, its sender
+    /// may be told. An answer to a frame that is flooded could come in the name of a station that got
+    /// the frame, and teach switches a wrong place for it.
+    pub(super) is_known: bool,
 }
 
 /// Everything on the way out of one worker.
@@ -136,22 +141,28 @@ impl<F: Frame> Egress<F> {
     }
 
     /// Sends any other frame to a member: into a tunnel, or after a closer look at its length.
-    #[inline(never)]
+    #[inline]
     pub(super) fn forward_closely<I: Io<Frame = F>>(
         &mut self,
         io: &mut I,
         frame: F,
         out: &Outgoing<'_>,
     ) {
-        if !out.to.is_local() {
-            self.tunnel(io, frame, out);
-        } else if fits(&frame, out.shape.pop(), out.to) {
-            self.forward(io, frame, out.shape, out.to, out.ingress);
+        if out.to.is_local() {
+            self.forward_long(io, frame, out);
         } else {
-            self.tell_too_big(&frame, out.to.layer3_mtu(), out);
-            let origin = out.ingress.origin(out.shape).at(out.to);
-            self.drop(io, frame, DropReason::MtuExceeded, origin);
+            self.tunnel(io, frame, out);
         }
+    }
+
+    #[inline(never)]
+    fn forward_long<I: Io<Frame = F>>(&mut self, io: &mut I, frame: F, out: &Outgoing<'_>) {
+        if fits(&frame, out.shape.pop(), out.to) {
+            return self.forward(io, frame, out.shape, out.to, out.ingress);
+        }
+        self.tell_too_big(&frame, out.to.layer3_mtu(), out);
+        let origin = out.ingress.origin(out.shape).at(out.to);
+        self.drop(io, frame, DropReason::MtuExceeded, origin);
     }
 
     /// Queues a frame that counts for `to`.
@@ -267,7 +278,8 @@ impl<F: Frame> Egress<F> {
         };
         let class = &parsed.class;
         let to = &MemberImage::UNUSED;
-        let mut out = Outgoing { image, shape, class, to, ingress, flow: None };
+        let mut out =
+            Outgoing { image, shape, class, to, ingress, flow: None, is_known: false };
         let mut pending = None;
         for member in targets {
             if let Some(to) = pending.replace(member) {
@@ -286,8 +298,7 @@ impl<F: Frame> Egress<F> {
     fn forward_copy<I: Io<Frame = F>>(&mut self, io: &mut I, frame: &F, out: &mut Outgoing<'_>) {
         let Outgoing { shape, to, ingress, .. } = *out;
         if !to.is_local() {
-            let flow = || Flow::of(frame.bytes(), shape.pop());
-            out.flow.get_or_insert_with(flow);
+            out.flow.get_or_insert_with(|| flow_of(frame, shape.pop()));
             return self.tunnel_copy(io, frame, out);
         }
         self.counters.copied(1);

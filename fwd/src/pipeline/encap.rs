@@ -44,7 +44,9 @@ impl Flow {
         let mut hash = FlowHash::new();
         hash.word(u64::from_be_bytes(*addresses.first_chunk()?));
         hash.word(upper(*addresses.last_chunk()?));
-        if let [0x08, 0x00, 0x45, ..] = rest.get(ADDRESSES_LEN..)? {
+        // The type and the first two octets of the packet.
+        let word = u32::from_be_bytes(*rest.get(ADDRESSES_LEN..)?.first_chunk()?);
+        if word >> 8 == 0x08_0045 {
             let packet: &[u8; 24] = rest.get(HEADER_LEN..)?.first_chunk()?;
             hash.word(0x0800);
             hash.word(u64::from_be_bytes(*packet[12..].first_chunk()?));
@@ -55,9 +57,8 @@ impl Flow {
             }
             return Some(Self { hash: hash.finish(), dscp: packet[1] >> 2 });
         }
-        let [high, low, first, ..] = *rest.get(ADDRESSES_LEN..)? else { return None };
-        match u16::from_be_bytes([high, low]) {
-            0x86dd if first >> 4 == 6 => {
+        match word >> 16 {
+            0x86dd if word >> 12 & 15 == 6 => {
                 let packet: &[u8; 44] = rest.get(HEADER_LEN..)?.first_chunk()?;
                 hash.word(0x86dd);
                 for at in [8, 16, 24, 32] {
@@ -175,7 +176,7 @@ wrapping! {
     GreV6: 40 + 8, false, false;
 }
 
-/// Takes `pop` octets of tags off and puts the headers towards `peer` on. With `clamp`, a TCP SYN
+/// Takes `pop` octets of tags off a frame, which is long enough without, and puts the headers towards `peer` on. With `clamp`, a TCP SYN
 /// segment announces at most what fits packets of so many octets. False if there is no headroom.
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "one caller on the packet path")]
@@ -186,9 +187,6 @@ pub(crate) fn encapsulate<F: Frame>(
     way: &Way<'_>,
     clamp: Option<u16>,
 ) -> bool {
-    if pop > 0 && frame.octets() < pop + MIN_FRAME_LEN {
-        pad(frame, pop + MIN_FRAME_LEN);
-    }
     match way.path.format {
         Format::VxlanV4 => wrap::<F, VxlanV4, 50>(frame, pop, peer, way, clamp),
         Format::VxlanV4Tagged => wrap::<F, VxlanV4, 54>(frame, pop, peer, way, clamp),
@@ -199,12 +197,6 @@ pub(crate) fn encapsulate<F: Frame>(
         Format::GreV6 => wrap::<F, GreV6, 62>(frame, pop, peer, way, clamp),
         Format::GreV6Tagged => wrap::<F, GreV6, 66>(frame, pop, peer, way, clamp),
     }
-}
-
-/// As for other frames: one that there is no room to pad goes out short.
-#[inline(never)]
-fn pad<F: Frame>(frame: &mut F, octets: usize) {
-    frame.pad_to(octets);
 }
 
 /// The same for headers of `LEN` octets: all offsets are constants.

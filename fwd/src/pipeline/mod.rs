@@ -227,7 +227,8 @@ impl<F: Frame> Worker<F> {
         let shape = Shape::new(frame.octets(), 0, 0, false);
         // Member 0: there is nobody to be told about it.
         let class = ClassEntry::without(ClassWord::forward(fid, MemberId(0)));
-        let out = Outgoing { image, shape, class: &class, to, ingress: &ingress, flow: None };
+        let (class, ingress) = (&class, &ingress);
+        let out = Outgoing { image, shape, class, to, ingress, flow: None, is_known: false };
         self.egress.forward_closely(io, frame, &out);
     }
 

@@ -1,6 +1,7 @@
 //! Frames that leave in a tunnel, and those that are too long for where they should go.
 
 use bridge_model::reason::DropReason;
+use bridge_model::wire::ethernet::MIN_FRAME_LEN;
 
 use super::egress::{Egress, Outgoing};
 use super::encap::{Flow, Way, encapsulate, layer3_mtu, padded};
@@ -22,6 +23,18 @@ pub(super) fn hash_flows<F: Frame>(image: &Image, frames: &[F], scratch: &mut Sc
     }
 }
 
+/// The flow of a single frame: of the control plane, or one that is flooded.
+#[inline(never)]
+pub(super) fn flow_of<F: Frame>(frame: &F, pop: usize) -> Flow {
+    Flow::of(frame.bytes(), pop)
+}
+
+/// As for other frames: one that there is no room to pad goes out short.
+#[inline(never)]
+fn pad<F: Frame>(frame: &mut F, octets: usize) {
+    frame.pad_to(octets);
+}
+
 impl<F: Frame> Egress<F> {
     /// Sends a frame to a peer.
     #[inline(never)]
@@ -35,7 +48,12 @@ impl<F: Frame> Egress<F> {
         let Some((peer, vni)) = image.peer(to) else {
             return self.drop(io, frame, DropReason::NoDestination, ingress.origin(shape));
         };
-        let way = match Self::way(&frame, peer, out) {
+        let pop = shape.pop();
+        if pop > 0 && frame.octets() < pop + MIN_FRAME_LEN {
+            pad(&mut frame, pop + MIN_FRAME_LEN);
+        }
+        let flow = out.flow.unwrap_or_else(|| flow_of(&frame, pop));
+        let way = match Way::find(peer, flow, frame.octets() - pop) {
             Ok(way) => way,
             Err(reason) => {
                 self.tell(&frame, reason, peer, out);
@@ -43,7 +61,7 @@ impl<F: Frame> Egress<F> {
             }
         };
         let clamp = to.push.clamps().then(|| image.fid(class.word.fid()).clamp_mtu);
-        if !encapsulate(&mut frame, shape.pop(), (peer, vni), &way, clamp) {
+        if !encapsulate(&mut frame, pop, (peer, vni), &way, clamp) {
             return self.drop(io, frame, DropReason::NoBuffer, ingress.origin(shape));
         }
         self.queue_for(io, frame, to, way.path.interface, ingress.now);
@@ -61,7 +79,9 @@ impl<F: Frame> Egress<F> {
         let Some((peer, _)) = out.image.peer(out.to) else {
             return self.count_drop(frame, DropReason::NoDestination, origin);
         };
-        if let Err(reason) = Self::way(frame, peer, out) {
+        let pop = out.shape.pop();
+        let flow = out.flow.unwrap_or_else(|| flow_of(frame, pop));
+        if let Err(reason) = Way::find(peer, flow, padded(frame.octets(), pop)) {
             self.tell(frame, reason, peer, out);
             return self.count_drop(frame, reason, origin.at(out.to));
         }
@@ -69,15 +89,6 @@ impl<F: Frame> Egress<F> {
             Some(copy) => self.tunnel(io, copy, out),
             None => self.count_drop(frame, DropReason::NoBuffer, origin),
         }
-    }
-
-    /// Which way the frame takes, or why none.
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "what it returns stays in registers")]
-    fn way<'p>(frame: &F, peer: &'p PeerImage, out: &Outgoing<'_>) -> Result<Way<'p>, DropReason> {
-        let pop = out.shape.pop();
-        let flow = out.flow.unwrap_or_else(|| Flow::of(frame.bytes(), pop));
-        Way::find(peer, flow, padded(frame.octets(), pop))
     }
 
     #[cold]
@@ -91,6 +102,9 @@ impl<F: Frame> Egress<F> {
     /// The sender of a frame that does not fit may be told that packets of `mtu` octets do.
     #[cold]
     pub(super) fn tell_too_big(&mut self, frame: &F, mtu: u16, out: &Outgoing<'_>) {
+        if !out.is_known {
+            return;
+        }
         let word = out.class.word;
         let part = (frame.bytes(), out.shape.pop());
         self.protocol.too_big(mtu, (word.fid(), word.member()), part, out.ingress.now);

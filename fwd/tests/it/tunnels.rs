@@ -257,6 +257,15 @@ fn a_frame_too_long_for_a_tunnel_counts_for_the_peer_and_its_sender_can_be_told(
 }
 
 #[test]
+fn nobody_is_told_about_a_station_that_nobody_knows() {
+    let mut bench = bench();
+    let seen = bench.frame(NOW, TRUNK, &frame(0x0200_0000_0077, Some(10), 1465 + 4));
+    assert_eq!(seen.dropped, [DropReason::MtuExceeded; 3], "{seen:?}");
+    assert!(!seen.sent.is_empty(), "a local port has room for it");
+    assert!(bench.protocols.is_empty());
+}
+
+#[test]
 fn a_frame_too_long_for_a_local_port_can_be_told_as_well() {
     let mut bench = bench();
     let mut view = bench.view.clone();

@@ -6,6 +6,7 @@ use bridge_model::types::InterfaceId;
 
 const HEADROOM: u8 = 128;
 const DATA_OCTETS: usize = 2048 - 64;
+const MAX_OCTETS: usize = DATA_OCTETS - u8::MAX as usize;
 
 #[derive(Debug)]
 #[repr(C, align(64))]
@@ -67,14 +68,15 @@ impl PoolFrame {
 impl Frame for PoolFrame {
     #[inline]
     fn bytes(&self) -> &[u8] {
-        let from = &self.0.data.0[usize::from(self.0.start)..];
-        from.get(..usize::from(self.0.octets)).unwrap_or_default()
+        // No more than there is behind the farthest start: a check that costs no branch.
+        let octets = usize::from(self.0.octets).min(MAX_OCTETS);
+        &self.0.data.0[usize::from(self.0.start)..][..octets]
     }
 
     #[inline]
     fn bytes_mut(&mut self) -> &mut [u8] {
-        let from = &mut self.0.data.0[usize::from(self.0.start)..];
-        from.get_mut(..usize::from(self.0.octets)).unwrap_or_default()
+        let octets = usize::from(self.0.octets).min(MAX_OCTETS);
+        &mut self.0.data.0[usize::from(self.0.start)..][..octets]
     }
 
     #[inline]

@@ -88,6 +88,7 @@ impl Bench {
         let flow = Flow::of(frame, pop);
         let way = Way::find(&self.image, flow, padded(frame.len(), pop))?;
         let mut frame = HeapFrame::new(frame);
+        assert!(frame.pad_to(padded(frame.octets(), pop) + pop));
         assert!(encapsulate(&mut frame, pop, (&self.image, vni), &way, None));
         Ok(frame.bytes().to_vec())
     }
