@@ -9,7 +9,7 @@
 
 use super::Oracle;
 use super::classify::Arrival;
-use super::outcome::{Copy, Exit, Leaving, Outcome, Refused};
+use super::outcome::{Copy, Exit, Leaving, Notice, Outcome, Refused};
 use super::rewrite::Transit;
 use super::site::Site;
 use super::storm::Kind;
@@ -67,7 +67,10 @@ impl Oracle {
         if others.is_empty() {
             return Err(DropReason::SplitHorizon);
         }
-        Ok(self.out(arrival, transit, &others))
+        let outcome = self.out(arrival, transit, &others);
+        // Where the station is nobody knows, so neither does anybody whether the packet reached it.
+        self.notices.retain(|notice| !matches!(notice, Notice::TooBig { .. }));
+        Ok(outcome)
     }
 
     /// Sends one copy to each place.

@@ -365,7 +365,9 @@ impl Machine {
         for member in targets {
             self.leave(fid, member, passing, &mut leaving);
         }
+        // Nobody answers for a station that nobody knows.
         self.notices = leaving.take_notices();
+        self.notices.retain(|notice| known.is_some() || !matches!(notice, Notice::TooBig { .. }));
         Ok(leaving.outcome())
     }
 }
