@@ -3,7 +3,9 @@
 use arrayvec::ArrayVec;
 use bridge_model::reason::PuntReason;
 use bridge_model::types::{Fid, InterfaceId, MemberId, UnderlayId};
-use bridge_model::wire::ethernet::ADDRESSES_LEN;
+use bridge_model::wire::ethernet::{ADDRESSES_LEN, HEADER_LEN};
+use bridge_model::wire::ip::{ETHER_TYPE_IPV6, IPV6_HEADER_LEN};
+use bridge_model::wire::neighbor::{Arp, ETHER_TYPE_ARP, NEIGHBOR_ADVERTISEMENT};
 use rtrb::Producer;
 
 use crate::events::{ProtocolEvent, ProtocolFrame};
@@ -13,12 +15,21 @@ use crate::events::{ProtocolEvent, ProtocolFrame};
 const TOO_BIG_PER_SECOND: u64 = 1000;
 /// BFD packets of one interface: those of 500 peers at 50 ms each.
 const SESSIONS_PER_SECOND: u64 = 10_000;
-/// ARP, neighbour discovery and ICMP on the underlay, of one interface.
-const REQUESTS_PER_SECOND: u64 = 2_000;
+/// Answers to our questions for next hops, on the underlay of one interface: a router or a peer each,
+/// asked once a second at most.
+const ANSWERS_PER_SECOND: u64 = 1_000;
+/// All other ARP and neighbour discovery on the underlay, of one interface. Every broadcast of the
+/// segment is one.
+const QUESTIONS_PER_SECOND: u64 = 2_000;
+/// ICMP on the underlay, of one interface. It may come from anywhere.
+const MESSAGES_PER_SECOND: u64 = 1_000;
 /// Copies of ARP and neighbour discovery in bridges with `neighborSuppression`, of one interface.
 const NEIGHBORS_PER_SECOND: u64 = 1_000;
-/// Places of the ring that only BFD may take: whoever floods requests takes no peer down.
-const RESERVE: usize = 64;
+/// Places of the ring that only BFD may take.
+const SESSION_RESERVE: usize = 64;
+/// Places of the ring that only BFD and answers for next hops may take. A peer is lost without either;
+/// whoever floods anything else takes none down.
+const RESERVE: usize = SESSION_RESERVE + 32;
 /// The place of a frame that belongs to no bridge.
 const NOWHERE: (Fid, MemberId) = (Fid(0), MemberId(0));
 
@@ -60,7 +71,9 @@ impl Budget {
 #[derive(Clone, Copy, Debug)]
 struct Budgets {
     sessions: Budget,
-    requests: Budget,
+    answers: Budget,
+    questions: Budget,
+    messages: Budget,
     neighbors: Budget,
 }
 
@@ -82,7 +95,9 @@ impl Protocol {
         let budget = |per_second| Budget::new(per_second, ticks_per_second);
         let budgets = Budgets {
             sessions: budget(SESSIONS_PER_SECOND),
-            requests: budget(REQUESTS_PER_SECOND),
+            answers: budget(ANSWERS_PER_SECOND),
+            questions: budget(QUESTIONS_PER_SECOND),
+            messages: budget(MESSAGES_PER_SECOND),
             neighbors: budget(NEIGHBORS_PER_SECOND),
         };
         let by_interface = vec![budgets; interfaces].into();
@@ -101,9 +116,16 @@ impl Protocol {
         (interface, now): (InterfaceId, u64),
     ) -> bool {
         let Some(budgets) = self.by_interface.get_mut(interface.index()) else { return false };
-        let (budget, reserve) = match event {
-            ProtocolEvent::Consumed(PuntReason::Bfd) => (&mut budgets.sessions, 0),
-            _ => (&mut budgets.requests, RESERVE),
+        let (ProtocolEvent::Consumed(reason) | ProtocolEvent::Copied(reason)) = event else {
+            return false;
+        };
+        let (budget, reserve) = match reason {
+            PuntReason::Bfd => (&mut budgets.sessions, 0),
+            PuntReason::UnderlayNeighbor if is_answer(frame, pop) => {
+                (&mut budgets.answers, SESSION_RESERVE)
+            }
+            PuntReason::UnderlayNeighbor => (&mut budgets.questions, RESERVE),
+            _ => (&mut budgets.messages, RESERVE),
         };
         self.ring.slots() > reserve
             && budget.take(now)
@@ -167,4 +189,22 @@ impl Protocol {
         let octets = u32::try_from(addresses.len() + rest.len()).unwrap_or(u32::MAX);
         self.ring.push(ProtocolFrame { event, link, place, octets, bytes }).is_ok()
     }
+}
+
+/// Whether this frame of ARP or neighbour discovery is a reply or an advertisement for us alone. It
+/// has `pop` octets of a tag. Broadcast replies and advertisements to a group are announcements, of
+/// which there may be as many as stations.
+fn is_answer(frame: &[u8], pop: usize) -> bool {
+    let u16_at = |at: usize| frame.get(at..at + 2).map(|two| u16::from_be_bytes([two[0], two[1]]));
+    let is_group = frame.first().is_none_or(|octet| octet & 1 != 0);
+    let packet = HEADER_LEN + pop;
+    !is_group
+        && match u16_at(ADDRESSES_LEN + pop) {
+            // RFC 826: ar$op follows six octets.
+            Some(ETHER_TYPE_ARP) => u16_at(packet + 6) == Some(Arp::REPLY),
+            Some(ETHER_TYPE_IPV6) => {
+                frame.get(packet + IPV6_HEADER_LEN) == Some(&NEIGHBOR_ADVERTISEMENT)
+            }
+            _ => false,
+        }
 }

@@ -9,6 +9,7 @@
 
 mod accounting;
 mod bench;
+mod budgets;
 mod differential;
 mod generate;
 mod overlay;
