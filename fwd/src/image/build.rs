@@ -10,6 +10,7 @@ use bridge_model::compile::{
 use bridge_model::reason::DropReason;
 use bridge_model::types::{Epoch, InterfaceId, MemberId, PortId};
 
+use super::error::{ImageError, bound, dangling, index, too_many};
 use super::{
     ClassEntry, ClassTable, ClassWord, FidImage, FidRules, Image, InterfaceImage, MemberImage,
     MemberRange, NO_TPID, OtherTags, PeerImage, Push, RelayImage, ReservedImage, UnderlayImage,
@@ -34,33 +35,6 @@ pub struct ImageParts<'a> {
     pub slots: &'a mut CounterSlots,
     /// How many ticks of the workers' clock make a second (for storm control).
     pub ticks_per_second: u64,
-}
-
-/// The tables do not fit the image.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ImageError {
-    /// An index in the tables points nowhere.
-    #[error(
-        "{object} refers to {target}, which the tables do not have: report it with the site file"
-    )]
-    Dangling {
-        /// Who refers.
-        object: String,
-        /// To what.
-        target: String,
-    },
-    /// More elements than their numbers can name.
-    #[error(
-        "{count} {what} are more than the {limit} that an image can hold: split the site over several hosts"
-    )]
-    TooMany {
-        /// Of what.
-        what: &'static str,
-        /// How many there are.
-        count: usize,
-        /// How many there may be.
-        limit: usize,
-    },
 }
 
 /// Those above stand for peers in a [`MemberImage`].
@@ -467,15 +441,6 @@ impl Builder<'_> {
     }
 }
 
-/// `object` refers to `number`, which is no `what` of the tables.
-pub(super) fn dangling(
-    object: impl Into<String>,
-    what: &str,
-    number: impl std::fmt::Display,
-) -> ImageError {
-    ImageError::Dangling { object: object.into(), target: format!("{what} {number}") }
-}
-
 /// Some frames of the interface belong to the underlay.
 fn has_underlay(interface: &InterfaceTable) -> bool {
     let belongs = |class: &Class| matches!(class, Class::Underlay(_) | Class::Kernel(_));
@@ -493,16 +458,4 @@ fn uniform(entry: ClassEntry) -> Box<ClassTable> {
         Ok(table) => table,
         Err(_) => unreachable!("the vector above has 4096 elements"),
     }
-}
-
-fn bound(what: &'static str, count: usize, limit: usize) -> Result<(), ImageError> {
-    if count > limit { Err(ImageError::TooMany { what, count, limit }) } else { Ok(()) }
-}
-
-fn too_many(what: &'static str, count: usize) -> ImageError {
-    ImageError::TooMany { what, count, limit: usize::from(u16::MAX) }
-}
-
-fn index(what: &'static str, count: usize) -> Result<u32, ImageError> {
-    u32::try_from(count).map_err(|_| ImageError::TooMany { what, count, limit: u32::MAX as usize })
 }

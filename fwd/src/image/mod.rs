@@ -14,6 +14,7 @@
 
 mod build;
 mod class;
+mod error;
 mod member;
 mod peer;
 mod underlay;
@@ -31,8 +32,9 @@ use crate::mac::{AgeTable, MacTable};
 use crate::pipeline::Parsed;
 use crate::storm::StormImage;
 
-pub use build::{ImageError, ImageParts};
+pub use build::ImageParts;
 pub(crate) use class::{ClassEntry, ClassKind, ClassTable, ClassWord, MemberRange};
+pub use error::ImageError;
 pub(crate) use member::{MemberImage, Push};
 pub(crate) use peer::{Format, PathImage, PeerImage};
 pub(crate) use underlay::{LinkImage, SourceImage, UnderlayImage, VniImage};

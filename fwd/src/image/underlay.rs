@@ -16,7 +16,8 @@ use std::sync::Arc;
 use bridge_model::compile::{Encapsulation, PeerTable, UnderlayLinkTable, UnderlayTable, VniTable};
 use bridge_model::types::{Fid, MemberId, Tpid, UnderlayId, Vni};
 
-use super::build::{BuildFacts, dangling};
+use super::build::BuildFacts;
+use super::error::dangling;
 use super::{
     ClassEntry, ClassWord, ImageError, MemberImage, MemberRange, PeerImage, Push, ReservedImage,
 };

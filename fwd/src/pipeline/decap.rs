@@ -87,7 +87,9 @@ fn closely<F: Frame>(
 ) {
     match admit(image, interface, frame.bytes(), true) {
         Admission::Underlay { link, shape } => {
-            let Some(link) = image.underlay.link(link) else { return };
+            let Some(link) = image.underlay.link(link) else {
+                return scratch.put_fate(index, shape, Fate::drop(DropReason::VlanUnknown));
+            };
             let shape = shape.for_port(link.slot);
             match receive(image, link, frame.bytes(), shape.pop()) {
                 Received::Tunnelled(tunnelled) => {
@@ -111,7 +113,9 @@ fn closely<F: Frame>(
             }
         }
         Admission::FromKernel { link, shape } => {
-            let Some(link) = image.underlay.link(link) else { return };
+            let Some(link) = image.underlay.link(link) else {
+                return scratch.put_fate(index, shape, Fate::drop(DropReason::VlanUnknown));
+            };
             // The tag of the link has no priority.
             scratch.put_fate(index, shape.without_priority(), Fate::send(link.way_out));
         }

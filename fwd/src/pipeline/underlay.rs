@@ -11,8 +11,8 @@ use bridge_model::types::{Fid, MacAddr, VlanId, Vni};
 use bridge_model::wire::bfd::{PORT_MULTIHOP, PORT_SINGLE_HOP};
 use bridge_model::wire::ethernet::{ADDRESSES_LEN, HEADER_LEN, Header, TAG_LEN};
 use bridge_model::wire::ip::{
-    Datagram, IpError, PROTOCOL_GRE, PROTOCOL_ICMP, PROTOCOL_ICMPV6, PROTOCOL_UDP, Packet,
-    UDP_HEADER_LEN,
+    Datagram, IpError, PROTOCOL_GRE, PROTOCOL_ICMP, PROTOCOL_ICMPV6, PROTOCOL_IPV6_FRAGMENT,
+    PROTOCOL_UDP, Packet, UDP_HEADER_LEN,
 };
 use bridge_model::wire::neighbor::{ETHER_TYPE_ARP, NEIGHBOR_ADVERTISEMENT, NEIGHBOR_SOLICITATION};
 use bridge_model::wire::reserved;
@@ -20,9 +20,6 @@ use bridge_model::wire::tunnel::{TunnelError, VXLAN_HEADER_LEN, gre, vxlan};
 
 use super::admit::{self, Parsed, Shape};
 use crate::image::{ClassEntry, ClassWord, Image, LinkImage, SourceImage, UnderlayImage, VniImage};
-
-/// The fragment header of IPv6 (RFC 8200 section 4.5).
-const PROTOCOL_FRAGMENT: u8 = 44;
 
 /// What becomes of a frame of an underlay link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,7 +116,7 @@ fn judge(
     let start = frame.len() - bytes.len() + header_octets(bytes, is_v6);
     match packet.protocol {
         // U6
-        PROTOCOL_FRAGMENT if is_v6 => to_kernel(DropReason::TunnelFragment),
+        PROTOCOL_IPV6_FRAGMENT if is_v6 => to_kernel(DropReason::TunnelFragment),
         // U7
         PROTOCOL_ICMP if !is_v6 => Ok(control(PuntReason::UnderlayIcmp)),
         PROTOCOL_ICMPV6 if is_v6 => Ok(control(PuntReason::UnderlayIcmp)),
