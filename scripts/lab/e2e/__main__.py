@@ -7,13 +7,13 @@ import traceback
 from ..netns import LabError
 from ..report import Report
 from . import (badinput, crash, lengths, overlay_bfd, overlay_foreign, overlay_matrix, overlay_moves,
-               overlay_mtu, overlay_refused, overlay_transfer, overlay_underlay, overlay_wire,
-               reserved, scale, tags, taps)
+               overlay_mtu, overlay_refused, overlay_transfer, overlay_trunks, overlay_underlay,
+               overlay_wire, reserved, scale, tags, taps)
 
 PARTS = {module.__name__.rpartition(".")[2]: module for module in (
     tags, reserved, taps, lengths, scale, badinput, crash, overlay_wire, overlay_refused,
-    overlay_moves, overlay_foreign, overlay_mtu, overlay_underlay, overlay_bfd, overlay_transfer,
-    overlay_matrix)}
+    overlay_moves, overlay_foreign, overlay_mtu, overlay_underlay, overlay_bfd, overlay_trunks,
+    overlay_transfer, overlay_matrix)}
 LONG = ("overlay_matrix",)  # only when it is named
 
 

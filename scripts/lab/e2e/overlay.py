@@ -60,8 +60,11 @@ class Overlay:
 
     # Who is there.
 
-    def host(self, name, number, machines=(), servers=(), mtu=None, narrow=None, **link):
-        """A host that runs sluiced, with machines on access ports and servers behind a trunk."""
+    def host(self, name, number, machines=(), servers=(), mtu=None, narrow=None, trunk=False, **link):
+        """A host that runs sluiced, with machines on access ports and servers behind a trunk.
+
+        `trunk` gives a further host a trunk to the switch that serves the servers.
+        """
         with self._undone_on_error():
             space = self.lab.namespace(name)
             leg = self.legs[name] = self.fabric.attach(name, number, space, mtu=mtu,
@@ -73,7 +76,9 @@ class Overlay:
                 self.site["accessPorts"].append({"name": f"p-{machine}", "bridge": "web",
                                                  "host": name, "interface": machine})
             if servers:
-                self._servers(dict(servers), space, name)
+                self._servers(dict(servers))
+            if servers or trunk:
+                self._trunk(space, name)
                 interfaces["eth1"] = {"kind": "af_packet"}
             self.site["hosts"].append(leg.host(**link))
             self.zone["hosts"].append(name)
@@ -87,17 +92,20 @@ class Overlay:
         self.lab.veth((host_space, name), (space, "eth0"))
         self.stations[name] = Station(self.lab, name, address, space, capture=self.capture)
 
-    def _servers(self, servers, space, host):
+    def _servers(self, servers):
         self.switch = Switch(self.lab, record=self.capture)
         for server, address in servers.items():
             own = self.lab.namespace(server)
             self.switch.add_port(server, Access(VID), own, "eth0")
             self.stations[server] = Station(self.lab, server, address, own, capture=self.capture)
-        self.switch.add_port("uplink", Trunk(frozenset({VID})), space, "eth1")
         self.site["gatewayBridges"] = [{"name": "gw"}]
-        self.site["trunks"] = [{"name": "trunk0", "gatewayBridge": "gw", "host": host,
-                                "interface": "eth1"}]
         self.site["vlanLinks"] = [{"gatewayBridge": "gw", "vid": VID, "bridge": "web"}]
+
+    def _trunk(self, space, host):
+        trunks = self.site["trunks"]
+        self.switch.add_port(f"to-{host}", Trunk(frozenset({VID})), space, "eth1")
+        trunks.append({"name": f"trunk{len(trunks)}", "gatewayBridge": "gw", "host": host,
+                       "interface": "eth1"})
 
     def kernel(self, name, number, machines, family=4, **settings):
         """A host that has the kernel's bridge and VXLAN device; `peer_with` makes it a peer."""
@@ -155,8 +163,9 @@ class Overlay:
     def ready(self, tunnels=True, seconds=15.0):
         """Waits until all ports forward and every host can send to every peer; a check if not."""
         def complete(gateway):
-            count = sum(port["host"] == gateway.name for kind in ("accessPorts", "trunks")
-                        for port in self.site[kind])
+            # Only one trunk of a gateway bridge forwards, the first.
+            ports = [*self.site["accessPorts"], *self.site["trunks"][:1]]
+            count = sum(port["host"] == gateway.name for port in ports)
             return gateway.wait_link_up(count, seconds) and (
                 not tunnels or wait_until(
                     lambda: (peers := gateway.peers()) and all(
