@@ -62,18 +62,15 @@ need_packages() {
 }
 
 # Runs a command that installs packages; what they bring for the system to run is not started.
-without_services() {
-    local policy=/usr/sbin/policy-rc.d code=0
-    if [[ -e $policy ]]; then
-        "$@"
-        return
+without_services() (
+    policy=/usr/sbin/policy-rc.d
+    if [[ ! -e $policy ]]; then
+        trap 'rm -f "$policy"' EXIT
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        chmod 755 "$policy"
     fi
-    printf '#!/bin/sh\nexit 101\n' >"$policy"
-    chmod 755 "$policy"
-    "$@" || code=$?
-    rm -f "$policy"
-    return "$code"
-}
+    "$@"
+)
 
 need_cargo() {
     command -v cargo >/dev/null || [[ ! -x $HOME/.cargo/bin/cargo ]] || PATH="$HOME/.cargo/bin:$PATH"
