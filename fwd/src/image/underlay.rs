@@ -10,11 +10,11 @@
 //! ordinary host lie in the level 2 cache (4094 VNIs: 128 KiB), and a burst's lookups overlap.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use bridge_model::compile::{Encapsulation, PeerTable, UnderlayLinkTable, UnderlayTable, VniTable};
-use bridge_model::types::{Fid, MemberId, Tpid, UnderlayId, Vni};
+use bridge_model::types::{Fid, InterfaceId, MemberId, Tpid, UnderlayId, VlanId, Vni};
 
 use super::build::BuildFacts;
 use super::error::dangling;
@@ -22,6 +22,7 @@ use super::{
     ClassEntry, ClassWord, ImageError, MemberImage, MemberRange, PeerImage, Push, ReservedImage,
 };
 use crate::counters::PortSlot;
+use crate::pipeline::is_reserved;
 use crate::underlay::PeerCell;
 
 /// The ingress side of the underlay.
@@ -54,6 +55,13 @@ pub(crate) struct LinkImage {
     pub(crate) slot: PortSlot,
     /// Its own address.
     pub(crate) mac: u64,
+    /// The same as its octets lie in memory, in the upper 48 bits of a little-endian word; if it could
+    /// be a reserved one, a word that no frame begins with.
+    pub(crate) raw_mac: u64,
+    /// The device.
+    pub(crate) interface: InterfaceId,
+    /// The VLAN, or 0.
+    pub(crate) vlan: u16,
     /// The place that stands for it as a way out, in the image's members.
     pub(crate) way_out: usize,
     /// The place that stands for the kernel.
@@ -64,8 +72,9 @@ pub(crate) struct LinkImage {
 #[derive(Debug)]
 pub(crate) struct SourceImage {
     pub(crate) cell: Arc<PeerCell>,
-    /// Our address, of IPv4; 0 of IPv6.
-    pub(crate) local_v4: u32,
+    /// Our address as its octets lie in a packet, in little-endian words. Of IPv4 all is in the first:
+    /// the address, two octets of 0 in place of the source port, the UDP port of VXLAN.
+    pub(crate) local: [u64; 2],
     /// What its frames count for.
     pub(crate) slot: PortSlot,
     /// The UDP port of VXLAN; 0 of GRE.
@@ -149,7 +158,7 @@ impl UnderlayImage {
             table.peers.iter().zip(peers).map(|(peer, image)| source(peer, image)).collect();
         let remotes = || table.peers.iter().enumerate();
         let v4 = remotes().filter_map(|(peer, table)| match table.remote {
-            IpAddr::V4(address) => Some((address.to_bits(), peer)),
+            IpAddr::V4(address) => Some((u32::from_le_bytes(address.octets()), peer)),
             IpAddr::V6(_) => None,
         });
         let v6 = remotes().filter_map(|(peer, table)| match table.remote {
@@ -194,7 +203,8 @@ impl UnderlayImage {
     }
 
     /// The link of a class; `None` if the image has no such link.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "in the loop over a burst")]
     pub(crate) fn link(&self, link: UnderlayId) -> Option<&LinkImage> {
         self.links.get(link.index())
     }
@@ -210,29 +220,32 @@ impl UnderlayImage {
     }
 
     /// The peer with this address, by its number.
-    pub(crate) fn peer(&self, address: IpAddr) -> Option<(usize, &SourceImage)> {
+    pub(crate) fn peer(&self, address: IpAddr) -> Option<(u16, &SourceImage)> {
         match address {
-            IpAddr::V4(address) => self.peer_v4(address),
+            IpAddr::V4(address) => self.peer_v4(u32::from_le_bytes(address.octets())),
             IpAddr::V6(address) => self.peer_v6(address),
         }
     }
 
-    /// The same for IPv4.
-    #[inline]
-    pub(crate) fn peer_v4(&self, address: Ipv4Addr) -> Option<(usize, &SourceImage)> {
-        let peer = self.by_v4.find(address.to_bits())?;
-        self.sources.get(peer).map(|source| (peer, source))
+    /// The same for IPv4; the octets of the address are a little-endian word.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "in the loop over a burst")]
+    pub(crate) fn peer_v4(&self, address: u32) -> Option<(u16, &SourceImage)> {
+        let peer = self.by_v4.find(address)?;
+        self.sources.get(usize::from(peer)).map(|source| (peer, source))
     }
 
     /// The same for IPv6.
-    #[inline]
-    pub(crate) fn peer_v6(&self, address: Ipv6Addr) -> Option<(usize, &SourceImage)> {
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "in the loop over a burst")]
+    pub(crate) fn peer_v6(&self, address: Ipv6Addr) -> Option<(u16, &SourceImage)> {
         let peer = self.by_v6.find(address.to_bits())?;
-        self.sources.get(peer).map(|source| (peer, source))
+        self.sources.get(usize::from(peer)).map(|source| (peer, source))
     }
 
     /// The bridge with a VNI (of which the low 24 bits count).
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "in the loop over a burst")]
     pub(crate) fn vni(&self, vni: u32) -> Option<&VniImage> {
         let places = self.vnis.len();
         let mut at = place(u64::from(vni & VNI), places);
@@ -249,9 +262,10 @@ impl UnderlayImage {
     }
 
     /// The member that a peer is in a bridge; `None` if it has no business there.
-    #[inline]
-    pub(crate) fn member(&self, vni: &VniImage, peer: usize) -> Option<MemberId> {
-        let member = *self.members.get(vni.row as usize + peer)?;
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "in the loop over a burst")]
+    pub(crate) fn member(&self, vni: &VniImage, peer: u16) -> Option<MemberId> {
+        let member = *self.members.get(vni.row as usize + usize::from(peer))?;
         (member != MemberId(0)).then_some(member)
     }
 }
@@ -287,10 +301,10 @@ fn hashed(entries: Vec<VniImage>) -> Box<[VniImage]> {
 #[derive(Debug)]
 struct Index<A> {
     /// Address and number of the peer, or [`NO_PEER`].
-    places: Box<[(A, u32)]>,
+    places: Box<[(A, u16)]>,
 }
 
-const NO_PEER: u32 = u32::MAX;
+const NO_PEER: u16 = u16::MAX;
 
 impl<A: Address> Index<A> {
     fn new(peers: Vec<(A, usize)>) -> Self {
@@ -300,18 +314,19 @@ impl<A: Address> Index<A> {
             while table[at].1 != NO_PEER {
                 at = (at + 1) & (table.len() - 1);
             }
-            table[at] = (address, u32::try_from(peer).unwrap_or(NO_PEER));
+            table[at] = (address, u16::try_from(peer).unwrap_or(NO_PEER));
         }
         Self { places: table }
     }
 
-    #[inline]
-    fn find(&self, address: A) -> Option<usize> {
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "in the loop over a burst")]
+    fn find(&self, address: A) -> Option<u16> {
         let mut at = place(address.fold(), self.places.len());
         loop {
             match self.places.get(at)? {
                 (_, NO_PEER) => return None,
-                (key, peer) if *key == address => return Some(*peer as usize),
+                (key, peer) if *key == address => return Some(*peer),
                 _ => at = (at + 1) & (self.places.len() - 1),
             }
         }
@@ -377,7 +392,7 @@ fn link_image(
     places: &mut Vec<MemberImage>,
 ) -> Result<LinkImage, ImageError> {
     let name = || format!("underlay link {id}");
-    let mtu_of = |interface: bridge_model::types::InterfaceId| {
+    let mtu_of = |interface: InterfaceId| {
         let table = tables.interfaces.get(interface.index());
         table.map(|table| table.mtu).ok_or_else(|| dangling(name(), "interface", interface))
     };
@@ -396,7 +411,11 @@ fn link_image(
             Some(add(MemberImage::new((kernel, mtu), (own, 0), Push::NONE, 0)))
         }
     };
-    Ok(LinkImage { id, slot, mac: link.mac.to_u64(), way_out: add(out), kernel })
+    let mac = link.mac.to_u64();
+    // The lower 16 bits are none of an address.
+    let raw_mac = if is_reserved(mac) { 1 } else { mac.swap_bytes() & !0xffff };
+    let (interface, vlan) = (link.interface, link.vlan.map_or(0, VlanId::get));
+    Ok(LinkImage { id, slot, mac, raw_mac, interface, vlan, way_out: add(out), kernel })
 }
 
 fn source(peer: &PeerTable, image: &PeerImage) -> SourceImage {
@@ -408,9 +427,18 @@ fn source(peer: &PeerTable, image: &PeerImage) -> SourceImage {
     };
     SourceImage {
         cell: Arc::clone(&image.cell),
-        local_v4: match peer.local {
-            IpAddr::V4(local) => local.to_bits(),
-            IpAddr::V6(_) => 0,
+        local: match peer.local {
+            IpAddr::V4(local) => {
+                let address = u64::from(u32::from_le_bytes(local.octets()));
+                // Not those two octets of 0: no port 0 is taken for VXLAN.
+                let no_vxlan = if vxlan_port == 0 { 1 << 32 } else { 0 };
+                [address | no_vxlan | u64::from(vxlan_port.swap_bytes()) << 48, 0]
+            }
+            IpAddr::V6(local) => {
+                let [high, low] = [local.to_bits() >> 64, local.to_bits()];
+                #[expect(clippy::cast_possible_truncation, reason = "both halves")]
+                [high as u64, low as u64].map(u64::swap_bytes)
+            }
         },
         slot: image.slot,
         vxlan_port,

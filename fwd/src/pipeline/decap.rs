@@ -10,14 +10,17 @@ use super::burst::{PREFETCH_AHEAD, special};
 use super::clamp::clamp_mss;
 use super::egress::{Egress, Ingress, Origin};
 use super::parse::parse;
-use super::quick::quick;
+use super::quick::{Found, enter, quick, vxlan_v4};
 use super::scratch::{Fate, Leaving, Scratch};
 use super::underlay::{Received, Tunnelled, admit_inner, receive};
+use crate::counters::PortSlot;
 use crate::events::ProtocolEvent;
 use crate::frame::{BURST, Frame, FrameBurst, Io};
-use crate::image::{Image, InterfaceImage};
+use crate::image::{Image, InterfaceImage, LinkImage, UnderlayImage};
 
 /// What each frame is, and how many there are for each port.
+///
+/// Two loops, so that each fits the registers: whom the frames are from, then what they are for.
 #[inline(never)]
 pub(super) fn classify<F: Frame>(
     image: &Image,
@@ -27,51 +30,117 @@ pub(super) fn classify<F: Frame>(
     egress: &mut Egress<F>,
     ingress: &Ingress,
 ) {
+    let underlay = &image.underlay;
+    let mut found = [Found::NONE; BURST];
+    let link = underlay.links.iter().find(|link| link.interface == ingress.interface);
+    let link = link.filter(|link| is_class_of(interface, link));
+    match link {
+        Some(link) if link.vlan == 0 => outer::<UNTAGGED, F>(underlay, link, frames, &mut found),
+        Some(link) => outer::<TAGGED, F>(underlay, link, frames, &mut found),
+        None => {}
+    }
+    scratch.fates = [Fate::FLOOD; BURST];
+    let mut run = Run { port: PortSlot::UNATTRIBUTED, frames: 0, octets: 0 };
+    for (index, (frame, found)) in frames.iter_mut().zip(&found).enumerate().take(BURST) {
+        let (bytes, start) = (frame.bytes(), found.start());
+        let inner = bytes.get(start..).and_then(<[u8]>::first_chunk);
+        let entered = inner.and_then(|inner| enter(underlay, *found, inner, bytes.len()));
+        if let Some(entered) = entered {
+            scratch.put(index, &entered.common());
+            frame.trim_front(start);
+            finish(frame, entered.clamp_mtu);
+        } else {
+            other(image, interface, frame, scratch, index, (egress, ingress));
+        }
+        run.count(scratch.shapes[index], egress, ingress);
+    }
+    run.end(egress);
+}
+
+/// Whether frames with the link's tag, of TPID 0x8100, are the link's.
+fn is_class_of(interface: &InterfaceImage, link: &LinkImage) -> bool {
+    let class = match link.vlan {
+        0 => &interface.untagged,
+        vlan if interface.tpid == 0x8100 => &interface.classes[usize::from(vlan & 0xfff)],
+        _ => return false,
+    };
+    class.word.as_underlay() == Some(link.id)
+}
+
+/// Octets of an Ethernet header.
+const UNTAGGED: usize = 14;
+/// The same with a tag.
+const TAGGED: usize = 18;
+
+/// Whom frames in tunnels came from.
+#[inline(never)]
+fn outer<const START: usize, F: Frame>(
+    underlay: &UnderlayImage,
+    link: &LinkImage,
+    frames: &FrameBurst<F>,
+    found: &mut [Found; BURST],
+) {
     for frame in frames.iter().take(PREFETCH_AHEAD) {
         frame.prefetch();
     }
-    scratch.fates = [Fate::FLOOD; BURST];
-    for index in 0..frames.len().min(BURST) {
+    for (index, (frame, found)) in frames.iter().zip(found).enumerate() {
         if let Some(next) = frames.get(index + PREFETCH_AHEAD) {
             next.prefetch();
         }
-        let Some(frame) = frames.get_mut(index) else { break };
-        let bytes = frame.bytes();
         if !frame.is_contiguous() {
-            special(image, interface, frame, scratch, index);
-        } else if let Some(found) = quick(image, interface, bytes) {
-            scratch.put(index, &found.common());
-            frame.trim_front(found.start);
-            finish(frame, found.clamp_mtu);
-        } else if let Some(common) = parse(interface, bytes) {
-            scratch.put(index, &common);
-        } else {
-            closely(image, interface, frame, scratch, index, (egress, ingress));
+            continue;
         }
+        let bytes = frame.bytes();
+        let from = vxlan_v4::<START>(underlay, link, bytes);
+        let from = from.or_else(|| quick(underlay, link, bytes, START - UNTAGGED));
+        *found = from.unwrap_or(Found::NONE);
     }
-    count(scratch, frames.len().min(BURST), egress, ingress);
 }
 
-/// Counts what was received, run by run.
-fn count<F: Frame>(scratch: &Scratch, frames: usize, egress: &mut Egress<F>, ingress: &Ingress) {
-    let mut run: Option<(crate::counters::PortSlot, u64, u64)> = None;
-    for shape in scratch.shapes.iter().take(frames) {
-        let port = ingress.origin(*shape).port;
-        match &mut run {
-            Some((of, frames, octets)) if *of == port => {
-                *frames += 1;
-                *octets += shape.octets();
-            }
-            _ => {
-                if let Some((port, frames, octets)) = run {
-                    egress.counters.received(port, frames, octets);
-                }
-                run = Some((port, 1, shape.octets()));
-            }
+/// Frames one after the other that count for the same port.
+struct Run {
+    port: PortSlot,
+    frames: u64,
+    octets: u64,
+}
+
+impl Run {
+    #[inline]
+    fn count<F: Frame>(&mut self, shape: Shape, egress: &mut Egress<F>, ingress: &Ingress) {
+        let port = shape.port().unwrap_or(ingress.ports[usize::from(shape.tagged())]);
+        if port != self.port {
+            self.end(egress);
+            *self = Self { port, frames: 0, octets: 0 };
+        }
+        self.frames += 1;
+        self.octets += shape.octets();
+    }
+
+    #[inline(never)]
+    fn end<F: Frame>(&self, egress: &mut Egress<F>) {
+        if self.frames > 0 {
+            egress.counters.received(self.port, self.frames, self.octets);
         }
     }
-    if let Some((port, frames, octets)) = run {
-        egress.counters.received(port, frames, octets);
+}
+
+/// A frame that is not the common one in a tunnel: mostly one of a trunk on the same interface.
+#[inline(never)]
+fn other<F: Frame>(
+    image: &Image,
+    interface: &InterfaceImage,
+    frame: &mut F,
+    scratch: &mut Scratch,
+    index: usize,
+    to: (&mut Egress<F>, &Ingress),
+) {
+    let bytes = frame.bytes();
+    if !frame.is_contiguous() {
+        special(image, interface, frame, scratch, index);
+    } else if let Some(common) = parse(interface, bytes) {
+        scratch.put(index, &common);
+    } else {
+        closely(image, interface, frame, scratch, index, to);
     }
 }
 
@@ -158,7 +227,8 @@ fn unwrap<F: Frame>(
             scratch.put_parsed(index, parsed);
         }
         Err(reason) => {
-            let port = image.underlay.sources.get(tunnelled.peer).map(|peer| peer.slot);
+            let port =
+                image.underlay.sources.get(usize::from(tunnelled.peer)).map(|peer| peer.slot);
             let shape = Shape::of_port(octets, 0, 0, port.unwrap_or_default());
             scratch.put_fate(index, shape, Fate::drop(reason));
         }

@@ -45,6 +45,7 @@ use crate::publication::ImageReceiver;
 
 pub(crate) use admit::{Admission, Control, Parsed, admit};
 pub(crate) use lookup::{Destination, Source, destination, judge};
+pub(crate) use parse::is_reserved;
 pub(crate) use rewrite::{fits, rewrite};
 
 use admit::Shape;

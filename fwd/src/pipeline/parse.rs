@@ -13,7 +13,7 @@ const RESERVED_PREFIXES: [u64; 3] = [0x01_80c2, 0x01_000c, 0x00_e02b];
 /// It may be a reserved destination.
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "compiled for each instruction set with the burst")]
-pub(super) fn is_reserved(destination: u64) -> bool {
+pub(crate) fn is_reserved(destination: u64) -> bool {
     let prefix = destination >> 24;
     // They all begin with 00 or 01, few others do.
     prefix >> 16 <= 1 && RESERVED_PREFIXES.contains(&prefix)

@@ -37,7 +37,7 @@ pub(crate) enum Received {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Tunnelled {
     /// The number of the peer that it came from.
-    pub(crate) peer: usize,
+    pub(crate) peer: u16,
     /// The bridge that it is for.
     pub(crate) vni: VniImage,
     /// The class of an untagged frame in it.
@@ -192,7 +192,7 @@ fn known(
     underlay: &UnderlayImage,
     address: IpAddr,
     port: u16,
-) -> Result<(usize, &SourceImage), DropReason> {
+) -> Result<(u16, &SourceImage), DropReason> {
     let (peer, source) = underlay.peer(address).ok_or(DropReason::VtepUnknown)?;
     if source.vxlan_port != port {
         return Err(DropReason::TunnelUnexpected);
@@ -205,7 +205,7 @@ fn known(
 
 fn into_bridge(
     underlay: &UnderlayImage,
-    peer: usize,
+    peer: u16,
     vni: u32,
     (start, end): (usize, usize),
 ) -> Result<Tunnelled, DropReason> {
@@ -247,7 +247,7 @@ pub(crate) fn admit_inner(
         Some(tag) if tag.vid_raw() == 0 => (class, tag.tci, TAG_LEN),
         Some(_) => return Err(DropReason::TunnelTagged),
     };
-    let port = image.underlay.sources.get(tunnelled.peer).map(|peer| peer.slot);
+    let port = image.underlay.sources.get(usize::from(tunnelled.peer)).map(|peer| peer.slot);
     Ok(Parsed {
         dst: header.destination.to_u64(),
         src: header.source.to_u64(),

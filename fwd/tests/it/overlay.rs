@@ -128,9 +128,10 @@ impl Pair {
         let topology = self.bench.topology.clone();
         // What an image must be compiled anew for.
         let is_compiled = !topology.static_macs.is_empty()
-            || topology.bridges.values().any(|bridge| {
-                bridge.mac_limit.is_some() || bridge.mss_clamp == MssClamp::On
-            });
+            || topology
+                .bridges
+                .values()
+                .any(|bridge| bridge.mac_limit.is_some() || bridge.mss_clamp == MssClamp::On);
         if goes_down && !is_compiled && random.one_in(2) {
             self.oracle.tick(self.now);
             self.oracle.reconfigure(topology, view.clone());
@@ -178,9 +179,8 @@ impl Pair {
                 self.flip(random, &peer);
             }
             7..=11 => {
-                let mac = (!random.one_in(4)).then(|| {
-                    MacAddr::from_u64(0x0800_0000_0000 | random.word() & 0xffff_ffff)
-                });
+                let mac = (!random.one_in(4))
+                    .then(|| MacAddr::from_u64(0x0800_0000_0000 | random.word() & 0xffff_ffff));
                 let next_hops = [&REMOTES[..], &ROUTERS[..]].concat();
                 self.resolve(random.pick(&next_hops), mac);
             }
@@ -314,13 +314,7 @@ const fn is_of_underlay(reason: PuntReason) -> bool {
     matches!(reason, PuntReason::UnderlayNeighbor | PuntReason::UnderlayIcmp | PuntReason::Bfd)
 }
 
-fn check_event(
-    pair: &Pair,
-    interface: InterfaceId,
-    event: &ProtocolFrame,
-    frame: &[u8],
-    at: &str,
-) {
+fn check_event(pair: &Pair, interface: InterfaceId, event: &ProtocolFrame, frame: &[u8], at: &str) {
     match event.event {
         ProtocolEvent::Consumed(_) | ProtocolEvent::Copied(_) => {
             let link = &pair.bench.underlay.links[event.link.index()];
@@ -393,8 +387,7 @@ fn burst_walk(seed: u64, isa: Isa) {
         let (mut frames, mut outcomes) = (Vec::new(), Vec::new());
         while frames.len() < BURST {
             let frame = (0..20).find_map(|_| {
-                let (at, frame) =
-                    outer::frame(&mut random, &pair.bench.underlay, &pair.bench.view);
+                let (at, frame) = outer::frame(&mut random, &pair.bench.underlay, &pair.bench.view);
                 (at == interface).then_some(frame)
             });
             let frame = frame.filter(|_| !random.one_in(6));
