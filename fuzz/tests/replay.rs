@@ -1,17 +1,21 @@
 //! Every input of the corpora, once.
 
+#![expect(clippy::panic, clippy::print_stderr, reason = "a test")]
+
 use std::path::Path;
 
 fn replay(target: fn(&[u8]), name: &str) {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(name);
-    let mut inputs = 0;
-    for entry in std::fs::read_dir(&corpus).unwrap() {
-        let path = entry.unwrap().path();
-        println!("{}", path.display());
-        target(&std::fs::read(path).unwrap());
-        inputs += 1;
+    let inputs: Vec<_> = std::fs::read_dir(&corpus)
+        .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect())
+        .unwrap_or_default();
+    assert!(!inputs.is_empty(), "{} is empty", corpus.display());
+    for path in inputs {
+        // Shown if the target panics.
+        eprintln!("{}", path.display());
+        let input = std::fs::read(&path).unwrap_or_else(|error| panic!("{error}"));
+        target(&input);
     }
-    assert!(inputs > 0, "{} is empty", corpus.display());
 }
 
 #[test]
