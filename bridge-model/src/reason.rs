@@ -233,6 +233,9 @@ drop_reasons! {
     TunnelTagged = "tunnel_tagged", Tunnel, Config,
         "The frame inside the tunnel has a VLAN tag, and the bridge is not transparent.",
         "Remove the tag at the sender, or set `transparent: true` on the bridge.";
+    TunnelCongested = "tunnel_congested", Tunnel, Capacity,
+        "The outer packet met congestion on the underlay, and the packet inside is of a transport that does not know such marks (RFC 6040 section 4.2).",
+        "Find the congested link of the underlay. Stations that use ECN slow down without a loss.";
     PeerDown = "peer_down", Tunnel, Expected,
         "The sender of the tunnel packet is considered down (BFD), so nothing is taken from it until both sides agree that it is up.",
         "See `sluice tunnels`. If this lasts, packets pass in one direction only: look at the underlay between the two.";

@@ -16,8 +16,12 @@ use crate::topology::{Bridge, TunnelDscp, TunnelKind, UdpChecksum};
 use crate::types::{IndividualMac, MacAddr, Name, Priority, Tpid, VlanId, VlanTag, Vni};
 use crate::wire::checksum::Sum;
 use crate::wire::ethernet::{self, HEADER_LEN, Header, MIN_FRAME_LEN, TAG_LEN};
-use crate::wire::inner::{InnerIp, flow_hash, mss_option, source_port};
-use crate::wire::ip::{self, Datagram, HOP_LIMIT, PROTOCOL_GRE, PROTOCOL_UDP, Packet};
+use crate::wire::inner::{
+    InnerIp, flow_hash, mark_congested, may_be_congested, mss_option, source_port,
+};
+use crate::wire::ip::{
+    self, Datagram, ECN_CONGESTED, HOP_LIMIT, PROTOCOL_GRE, PROTOCOL_UDP, Packet,
+};
 use crate::wire::reserved::{self, ReservedClass};
 use crate::wire::tunnel::{self, Inner, TunnelError};
 
@@ -85,7 +89,7 @@ impl Site {
         if !self.peers_in(bridge).iter().any(|member| member.name == peer.name) {
             return Err(DropReason::VtepUnknown);
         }
-        self.unwrap_frame(bridge, &peer, &inner)
+        self.unwrap_frame(bridge, &peer, &inner, outer.packet.ecn)
     }
 
     /// U11: sections 2, 3 and 5 for the inner frame.
@@ -94,6 +98,7 @@ impl Site {
         bridge: &Bridge,
         peer: &Peer<'_>,
         inner: &Inner<'_>,
+        outer_ecn: u8,
     ) -> Result<Decapsulated, DropReason> {
         let header = Header::parse(inner.frame).map_err(|_| DropReason::Malformed)?;
         let source = IndividualMac::try_from(header.source).map_err(|_| DropReason::BadSource)?;
@@ -112,7 +117,14 @@ impl Site {
                 (Some(_), false) => return Err(DropReason::TunnelTagged),
             },
         };
-        let transit = Transit::new(inner.frame, header, popped);
+        let mut bytes = inner.frame.to_vec();
+        if outer_ecn == ECN_CONGESTED {
+            if !may_be_congested(&bytes) {
+                return Err(DropReason::TunnelCongested);
+            }
+            mark_congested(&mut bytes);
+        }
+        let transit = Transit::new(&bytes, header, popped);
         let mut frame = transit.inside();
         if frame.len() < MIN_FRAME_LEN {
             frame.resize(MIN_FRAME_LEN, 0);

@@ -2,8 +2,11 @@
 //! hash, DSCP, the MTU of packets, TCP's segment size. Whatever cannot be read is payload.
 
 use super::bytes::{array, u16_at};
+use super::checksum::Sum;
 use super::ethernet::Header;
-use super::ip::{ETHER_TYPE_IPV4, ETHER_TYPE_IPV6, IPV4_HEADER_LEN, IPV6_HEADER_LEN};
+use super::ip::{
+    ECN_CONGESTED, ETHER_TYPE_IPV4, ETHER_TYPE_IPV6, IPV4_HEADER_LEN, IPV6_HEADER_LEN,
+};
 
 /// Protocol number of TCP.
 pub const PROTOCOL_TCP: u8 = 6;
@@ -19,6 +22,8 @@ pub struct InnerIp {
     pub version: u8,
     /// The DSCP.
     pub dscp: u8,
+    /// The ECN field; 0 is of a transport that does not know it.
+    pub ecn: u8,
     /// The protocol (next header).
     pub protocol: u8,
     /// Octets of the IP header with its options.
@@ -44,6 +49,7 @@ impl InnerIp {
                     offset,
                     version: 4,
                     dscp: head[1] >> 2,
+                    ecn: head[1] & 3,
                     protocol: head[9],
                     header_len,
                     dont_fragment: fragment & 0x4000 != 0,
@@ -56,6 +62,7 @@ impl InnerIp {
                     offset,
                     version: 6,
                     dscp: (u16::from_be_bytes([head[0], head[1]]) >> 6 & 0x3f) as u8,
+                    ecn: head[1] >> 4 & 3,
                     protocol: head[6],
                     header_len: IPV6_HEADER_LEN,
                     dont_fragment: true,
@@ -64,6 +71,30 @@ impl InnerIp {
             }
             _ => None,
         }
+    }
+}
+
+/// Whether a frame may go on if the packet that it came in met congestion. Not if it is IP of a transport
+/// that does not know such marks: RFC 6040 section 4.2 says to drop it. What is not IP has no marks.
+pub fn may_be_congested(frame: &[u8]) -> bool {
+    InnerIp::of(frame).is_none_or(|ip| ip.ecn != 0)
+}
+
+/// Marks the packet in a frame as one that met congestion (RFC 6040 section 4.2), if its transport
+/// knows such marks. The checksum of an IPv4 header stays as right as it is (RFC 1624).
+pub fn mark_congested(frame: &mut [u8]) {
+    let Some(ip) = InnerIp::of(frame).filter(|ip| ip.ecn != 0) else { return };
+    let head = frame.get_mut(ip.offset..).and_then(<[u8]>::first_chunk_mut);
+    let Some(head): Option<&mut [u8; IPV4_HEADER_LEN]> = head else { return };
+    if ip.version == 4 {
+        let old = u16::from_be_bytes([head[0], head[1]]);
+        head[1] |= ECN_CONGESTED;
+        let new = u16::from_be_bytes([head[0], head[1]]);
+        let sum = u16::from_be_bytes([head[10], head[11]]);
+        let sum = Sum::default().word(!sum).word(!old).word(new).checksum();
+        head[10..12].copy_from_slice(&sum.to_be_bytes());
+    } else {
+        head[1] |= ECN_CONGESTED << 4;
     }
 }
 

@@ -24,6 +24,8 @@ pub const PROTOCOL_GRE: u8 = 47;
 pub const PROTOCOL_ICMPV6: u8 = 58;
 /// The next header of an IPv6 fragment (RFC 8200 section 4.5).
 pub const PROTOCOL_IPV6_FRAGMENT: u8 = 44;
+/// The ECN field of a packet that met congestion (CE, RFC 3168 section 5).
+pub const ECN_CONGESTED: u8 = 3;
 /// Hop limit (TTL) of what we send, except where a protocol wants 255.
 pub const HOP_LIMIT: u8 = 64;
 
@@ -84,6 +86,8 @@ pub struct Packet<'p> {
     pub hop_limit: u8,
     /// The DSCP, 0 to 63.
     pub dscp: u8,
+    /// The ECN field (RFC 3168 section 5), 0 to 3.
+    pub ecn: u8,
     /// What the packet carries; what the frame has behind it is padding and left out.
     pub payload: &'p [u8],
 }
@@ -121,6 +125,7 @@ impl<'p> Packet<'p> {
             protocol: head[9],
             hop_limit: head[8],
             dscp: head[1] >> 2,
+            ecn: head[1] & 3,
             payload,
         })
     }
@@ -139,6 +144,7 @@ impl<'p> Packet<'p> {
             protocol: head[6],
             hop_limit: head[7],
             dscp: (u16::from_be_bytes([head[0], head[1]]) >> 6 & 0x3f) as u8,
+            ecn: head[1] >> 4 & 3,
             payload,
         })
     }

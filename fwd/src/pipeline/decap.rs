@@ -4,6 +4,7 @@
 use bridge_model::reason::{DropReason, PuntReason};
 use bridge_model::types::UnderlayId;
 use bridge_model::wire::ethernet::{ADDRESSES_LEN, MIN_FRAME_LEN, TAG_LEN};
+use bridge_model::wire::inner::mark_congested;
 
 use super::admit::{Admission, Shape, admit};
 use super::burst::{PREFETCH_AHEAD, special};
@@ -239,6 +240,9 @@ fn unwrap<F: Frame>(
 pub(crate) fn open<F: Frame>(frame: &mut F, tunnelled: &Tunnelled, pop: usize) {
     frame.truncate(tunnelled.end);
     frame.trim_front(tunnelled.start);
+    if tunnelled.is_congested {
+        mark_congested(frame.bytes_mut());
+    }
     if pop == TAG_LEN {
         frame.bytes_mut().copy_within(..ADDRESSES_LEN, TAG_LEN);
         frame.trim_front(TAG_LEN);

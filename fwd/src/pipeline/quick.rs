@@ -6,7 +6,9 @@
 //! compared eight at a time, as little-endian words, which is how they lie in memory where it matters.
 
 use bridge_model::wire::checksum::Sum;
-use bridge_model::wire::ip::{IPV4_HEADER_LEN, IPV6_HEADER_LEN, PROTOCOL_GRE, PROTOCOL_UDP};
+use bridge_model::wire::ip::{
+    ECN_CONGESTED, IPV4_HEADER_LEN, IPV6_HEADER_LEN, PROTOCOL_GRE, PROTOCOL_UDP,
+};
 
 use super::admit::Shape;
 use super::parse::{Common, is_reserved};
@@ -83,6 +85,13 @@ const fn mask(octets: [u8; 8]) -> u64 {
 /// Version, length and fragment of an IPv4 header.
 const PLAIN: u64 = mask([0xff, 0, 0xff, 0xff, 0, 0, 0x3f, 0xff]);
 
+/// Whether an IPv4 header that begins so has a mark of congestion, to be handed on.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "two instructions")]
+const fn is_congested(first: u64) -> bool {
+    first >> 8 & 3 == ECN_CONGESTED as u64
+}
+
 /// Length and checksum of UDP, flag I of VXLAN.
 const UDP: u64 = mask([0xff, 0xff, 0xff, 0xff, 0x08, 0, 0, 0]);
 /// Destination address and destination port.
@@ -111,7 +120,7 @@ pub(super) fn vxlan_v4<const START: usize>(
     // No options; all of the packet is there and nothing else; no fragment.
     let octets = frame.len() - START;
     let a = word::<0, 58>(head);
-    if octets > 0xffff || a & PLAIN != 0x45 | be16(octets) << 16 {
+    if octets > 0xffff || a & PLAIN != 0x45 | be16(octets) << 16 || is_congested(a) {
         return None;
     }
     // UDP, of the same length, without checksum; flag I.
@@ -228,7 +237,7 @@ type Outer<'u> = (u16, &'u SourceImage, u8, usize);
 fn ipv4<'u>(underlay: &'u UnderlayImage, packet: &[u8]) -> Option<Outer<'u>> {
     let head: &[u8; IPV4_HEADER_LEN] = packet.first_chunk()?;
     let (a, b, c) = (word::<0, 20>(head), word::<8, 20>(head), word::<12, 20>(head) >> 32);
-    let is_plain = a & PLAIN == 0x45 | be16(packet.len()) << 16;
+    let is_plain = a & PLAIN == 0x45 | be16(packet.len()) << 16 && !is_congested(a);
     if packet.len() > 0xffff || !is_plain {
         return None;
     }
@@ -243,7 +252,8 @@ fn ipv4<'u>(underlay: &'u UnderlayImage, packet: &[u8]) -> Option<Outer<'u>> {
 fn ipv6<'u>(underlay: &'u UnderlayImage, packet: &[u8]) -> Option<Outer<'u>> {
     let head: &[u8; IPV6_HEADER_LEN] = packet.first_chunk()?;
     let length = u16::from_be_bytes([head[4], head[5]]);
-    if packet.len() != IPV6_HEADER_LEN + usize::from(length) {
+    let is_congested = head[1] >> 4 & 3 == ECN_CONGESTED;
+    if is_congested || packet.len() != IPV6_HEADER_LEN + usize::from(length) {
         return None;
     }
     let source: &[u8; 16] = head[8..].first_chunk()?;

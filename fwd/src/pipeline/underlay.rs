@@ -10,9 +10,10 @@ use bridge_model::reason::{DropReason, PuntReason};
 use bridge_model::types::{Fid, MacAddr, VlanId, Vni};
 use bridge_model::wire::bfd::{PORT_MULTIHOP, PORT_SINGLE_HOP};
 use bridge_model::wire::ethernet::{ADDRESSES_LEN, HEADER_LEN, Header, TAG_LEN};
+use bridge_model::wire::inner::may_be_congested;
 use bridge_model::wire::ip::{
-    Datagram, IpError, PROTOCOL_GRE, PROTOCOL_ICMP, PROTOCOL_ICMPV6, PROTOCOL_IPV6_FRAGMENT,
-    PROTOCOL_UDP, Packet, UDP_HEADER_LEN,
+    Datagram, ECN_CONGESTED, IpError, PROTOCOL_GRE, PROTOCOL_ICMP, PROTOCOL_ICMPV6,
+    PROTOCOL_IPV6_FRAGMENT, PROTOCOL_UDP, Packet, UDP_HEADER_LEN,
 };
 use bridge_model::wire::neighbor::{ETHER_TYPE_ARP, NEIGHBOR_ADVERTISEMENT, NEIGHBOR_SOLICITATION};
 use bridge_model::wire::reserved;
@@ -46,6 +47,8 @@ pub(crate) struct Tunnelled {
     pub(crate) start: usize,
     /// Where it ends.
     pub(crate) end: usize,
+    /// The outer packet met congestion.
+    pub(crate) is_congested: bool,
 }
 
 /// Judges a frame of `link`, of which `pop` octets are the tag that selected the link.
@@ -168,7 +171,7 @@ fn from_vxlan(
         return Err(DropReason::TunnelBadChecksum);
     }
     let start = start + UDP_HEADER_LEN + VXLAN_HEADER_LEN;
-    into_bridge(underlay, peer, inner.vni, (start, start + inner.frame.len()))
+    into_bridge(underlay, peer, inner.vni, packet.ecn, (start, start + inner.frame.len()))
 }
 
 /// U10 of GRE.
@@ -184,7 +187,7 @@ fn from_gre(
     let (peer, _) = known(underlay, packet.source, 0)?;
     let inner = inner.map_err(|_| DropReason::TunnelBadChecksum)?;
     let end = start + packet.payload.len();
-    into_bridge(underlay, peer, inner.vni, (end - inner.frame.len(), end))
+    into_bridge(underlay, peer, inner.vni, packet.ecn, (end - inner.frame.len(), end))
 }
 
 /// The peer at this address, if it is up and uses VXLAN at this port, or GRE (0).
@@ -207,6 +210,7 @@ fn into_bridge(
     underlay: &UnderlayImage,
     peer: u16,
     vni: u32,
+    ecn: u8,
     (start, end): (usize, usize),
 ) -> Result<Tunnelled, DropReason> {
     // A GRE key has 32 bits.
@@ -216,7 +220,8 @@ fn into_bridge(
         return Err(DropReason::AdminDown);
     }
     let member = underlay.member(vni, peer).ok_or(DropReason::VtepUnknown)?;
-    Ok(Tunnelled { peer, vni: *vni, class: vni.class(member), start, end })
+    let is_congested = ecn == ECN_CONGESTED;
+    Ok(Tunnelled { peer, vni: *vni, class: vni.class(member), start, end, is_congested })
 }
 
 /// Rule U11: admission of the inner frame. The frame counts for the peer, with the `octets` of the
@@ -247,6 +252,9 @@ pub(crate) fn admit_inner(
         Some(tag) if tag.vid_raw() == 0 => (class, tag.tci, TAG_LEN),
         Some(_) => return Err(DropReason::TunnelTagged),
     };
+    if tunnelled.is_congested && !may_be_congested(inner) {
+        return Err(DropReason::TunnelCongested);
+    }
     let port = image.underlay.sources.get(usize::from(tunnelled.peer)).map(|peer| peer.slot);
     Ok(Parsed {
         dst: header.destination.to_u64(),

@@ -127,6 +127,18 @@ fn question() -> impl Strategy<Value = Frame> {
     )
 }
 
+/// Sets the ECN field of an IP packet that has none yet.
+pub(super) fn set_ecn(packet: &mut [u8], ecn: u8) {
+    if packet[0] >> 4 == 6 {
+        packet[1] |= ecn << 4;
+        return;
+    }
+    packet[1] |= ecn;
+    packet[10..12].fill(0);
+    let sum = bridge_model::wire::checksum::internet(&packet[..20]);
+    packet[10..12].copy_from_slice(&sum.to_be_bytes());
+}
+
 /// A TCP SYN segment with a segment size, at an even or an odd octet of it.
 fn segment() -> impl Strategy<Value = Frame> {
     let ends = (select(&STATIONS[..]), select(&STATIONS[..]));
@@ -149,7 +161,8 @@ fn segment() -> impl Strategy<Value = Frame> {
         tcp[16..18].copy_from_slice(&sum.to_be_bytes());
         let header = bridge_model::wire::ip::Header::new(pair[0], pair[1], 6, 64);
         let header = bridge_model::wire::ip::Header { dscp, ..header };
-        let packet = header.packet(&tcp).unwrap();
+        let mut packet = header.packet(&tcp).unwrap();
+        set_ecn(&mut packet, p & 3);
         let ether_type = header.ether_type();
         let bytes = ethernet::build(mac(destination), mac(source), &[], ether_type, &packet);
         Frame { bytes }

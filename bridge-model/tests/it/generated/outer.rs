@@ -61,6 +61,7 @@ pub(super) struct Outer {
     load: Load,
     fault: Fault,
     with_checksum: bool,
+    ecn: u8,
     vni: u32,
     inner: Vec<u8>,
 }
@@ -94,6 +95,7 @@ impl Outer {
         let (protocol, payload) = self.payload();
         let header = ip::Header::new(source, destination, protocol, 64);
         let mut packet = header.packet(&payload).unwrap();
+        frames::set_ecn(&mut packet, self.ecn);
         match self.fault {
             Fault::Header if source.is_ipv4() => packet[10] ^= 1,
             Fault::Header => packet[0] ^= 0x10,
@@ -229,19 +231,12 @@ pub(super) fn outer() -> BoxedStrategy<Outer> {
         12 => 5000..5003_u32,
         1 => select(vec![0_u32, 9999, 0x0100_0000 + 5000]),
     ];
-    let how = (fault(), any::<bool>(), vni);
+    let ecn = prop_oneof![3 => Just(0), 1 => 0..4_u8, 1 => Just(3)];
+    let how = (fault(), any::<bool>(), ecn, vni);
     let fits = prop::option::weighted(0.8, (0..6_usize, 0..2_usize));
     (to, tag, addresses(), (fits, load), how, frames::inner())
-        .prop_map(|(to, tag, addresses, (fits, load), (fault, with_checksum, vni), inner)| Outer {
-            fits,
-            to,
-            tag,
-            addresses,
-            load,
-            fault,
-            with_checksum,
-            vni,
-            inner,
+        .prop_map(|(to, tag, addresses, (fits, load), (fault, with_checksum, ecn, vni), inner)| {
+            Outer { fits, to, tag, addresses, load, fault, with_checksum, ecn, vni, inner }
         })
         .boxed()
 }

@@ -8,6 +8,7 @@ use bridge_model::oracle::{Notice, Outcome};
 use bridge_model::reason::{DropReason, PuntReason};
 use bridge_model::types::{Fid, IndividualMac, MemberId, PeerId, Priority, UnderlayId, VlanTag};
 use bridge_model::wire::ethernet::Header;
+use bridge_model::wire::inner::InnerIp;
 use bridge_model::wire::ip::{Datagram, IpError, Packet};
 use bridge_model::wire::reserved;
 use bridge_model::wire::tunnel::{self, Inner, TunnelError};
@@ -170,16 +171,16 @@ impl Machine {
         }
         let member = *vni.members.get(&id).ok_or(DropReason::VtepUnknown)?;
         let (fid, transparent) = (vni.fid, vni.transparent);
-        self.unwrapped(fid, transparent, member, inner)
+        self.unwrapped((fid, member), transparent, inner, packet.ecn)
     }
 
     /// U11 and U12
     fn unwrapped(
         &mut self,
-        fid: Fid,
+        (fid, member): (Fid, MemberId),
         transparent: bool,
-        member: MemberId,
         inner: Inner<'_>,
+        outer_ecn: u8,
     ) -> Step<Outcome> {
         let header = Header::parse(inner.frame).map_err(|_| DropReason::Malformed)?;
         let source = IndividualMac::try_from(header.source).map_err(|_| DropReason::BadSource)?;
@@ -198,8 +199,11 @@ impl Machine {
             (Some(_), false) => return Err(DropReason::TunnelTagged),
         };
         let priority = header.outer.map(VlanTag::priority).unwrap_or_default();
-        let stripped =
-            Passing { frame: inner.frame, header, popped, priority: Priority::default() };
+        let mut bytes = inner.frame.to_vec();
+        if outer_ecn == 3 {
+            congested(&mut bytes)?;
+        }
+        let stripped = Passing { frame: &bytes, header, popped, priority: Priority::default() };
         let mut frame = stripped.tagged(&[]);
         if frame.len() < 60 {
             frame.resize(60, 0);
@@ -209,4 +213,26 @@ impl Machine {
         let passing = Passing { frame: &frame, header, popped: 0, priority };
         self.bridged(Ingress { fid, member }, source, &passing)
     }
+}
+
+/// RFC 6040 figure 4, the column of CE.
+fn congested(frame: &mut [u8]) -> Step<()> {
+    let Some(ip) = InnerIp::of(frame) else { return Ok(()) };
+    // The field is the end of the second octet, or lies in its middle.
+    let (shift, octet) = (if ip.version == 4 { 0 } else { 4 }, ip.offset + 1);
+    match frame[octet] >> shift & 3 {
+        0 => return Err(DropReason::TunnelCongested),
+        3 => return Ok(()),
+        ecn if ip.version == 4 => {
+            // The sum grows by what the field lacks to 3, so the checksum shrinks, in ones' complement.
+            let at = ip.offset + 10;
+            let sum = u16::from_be_bytes([frame[at], frame[at + 1]]);
+            let (less, borrows) = sum.overflowing_sub(u16::from(3 - ecn));
+            let sum = if borrows { less - 1 } else { less };
+            frame[at..at + 2].copy_from_slice(&sum.to_be_bytes());
+        }
+        _ => {}
+    }
+    frame[octet] |= 3 << shift;
+    Ok(())
 }

@@ -1,11 +1,16 @@
 //! What comes out of a tunnel: from whom and for which bridge (U10), the rules for the inner frame (U11),
 //! and where it goes from there (U12).
 
+use bridge_model::oracle::Outcome;
+use bridge_model::reason::DropReason;
+
 use super::underlay::{FLOODED, both, good, with_gre};
 use super::{
-    Packet, SITE, gre, gre_payload, shown, udp, vxlan, vxlan_packet, vxlan_payload, with_checksum,
-    world, world_of,
+    Packet, SITE, gre, gre_payload, sent_by, shown, udp, vxlan, vxlan_packet, vxlan_payload,
+    with_checksum, world, world_of,
 };
+use crate::parsers::hex;
+use crate::wire::ones_sum;
 use crate::world::{Frame, check, frame, name};
 
 #[test]
@@ -263,4 +268,55 @@ fn u12_no_storm_control_holds_for_a_tunnel() {
         .replace("host: o2, interface: vm1}", &format!("host: o2, interface: vm1, {storm}}}"));
     let mut w = world_of(&text);
     check(&mut w, &[("up0", good(), FLOODED), ("up0", good(), FLOODED), ("up0", good(), FLOODED)]);
+}
+
+/// An IP header without payload, with this ECN field.
+fn packet_with(version: u8, ecn: u8) -> Frame {
+    let mut f = frame("B", "*").cut(12);
+    let header = if version == 4 {
+        let mut header = hex("4500 0014 0000 4000 4006 0000 0a000001 0a000002");
+        header[1] = 0xb8 | ecn;
+        let sum = !ones_sum(&header);
+        header[10..12].copy_from_slice(&sum.to_be_bytes());
+        f.bytes.extend([0x08, 0x00]);
+        header
+    } else {
+        let addresses = "fd000000000000000000000000000001 fd000000000000000000000000000002";
+        let mut header = hex(&format!("6b81 2345 0000 3b40 {addresses}"));
+        header[1] |= ecn << 4;
+        f.bytes.extend([0x86, 0xdd]);
+        header
+    };
+    f.bytes.extend(header);
+    f.bytes.resize(f.bytes.len().max(60), 0);
+    f
+}
+
+/// The same packet in a tunnel with this ECN field outside.
+fn marked(inner: &Frame, ecn: u8) -> Frame {
+    let mut f = vxlan("192.0.2.2", 5001, inner);
+    f.bytes[15] |= ecn;
+    f.bytes[24..26].fill(0);
+    let sum = !ones_sum(&f.bytes[14..34]);
+    f.bytes[24..26].copy_from_slice(&sum.to_be_bytes());
+    f
+}
+
+#[test]
+fn congestion_on_the_underlay_is_handed_on_to_transports_that_know_it_and_drops_others() {
+    for version in [4, 6] {
+        for (outer, inner) in (0..4).flat_map(|outer| (0..4).map(move |inner| (outer, inner))) {
+            let mut w = world();
+            let f = marked(&packet_with(version, inner), outer);
+            let outcome = w.send("up0", &f);
+            if (outer, inner) == (3, 0) {
+                assert_eq!(outcome, Outcome::Dropped(DropReason::TunnelCongested));
+                continue;
+            }
+            let wanted = packet_with(version, if outer == 3 { 3 } else { inner });
+            assert_eq!(sent_by(&w, "vm1", &outcome), [wanted.bytes], "{version} {outer} {inner}");
+        }
+    }
+    // What is not IP has no marks.
+    assert_eq!(shown(&mut world(), "up0", &marked(&frame("B", "*"), 3)), FLOODED);
 }

@@ -120,6 +120,18 @@ fn discovery(random: &mut Random, tags: &[VlanTag]) -> Vec<u8> {
     frame
 }
 
+/// Sets the ECN field of an IP packet that has none yet.
+pub(super) fn set_ecn(packet: &mut [u8], ecn: u8) {
+    if packet[0] >> 4 == 6 {
+        packet[1] |= ecn << 4;
+        return;
+    }
+    packet[1] |= ecn;
+    packet[10..12].fill(0);
+    let sum = bridge_model::wire::checksum::internet(&packet[..20]);
+    packet[10..12].copy_from_slice(&sum.to_be_bytes());
+}
+
 /// A packet between two stations: TCP with options, UDP, something else; whole or a fragment.
 fn packet(random: &mut Random, tags: &[VlanTag]) -> Vec<u8> {
     let first = random.pick(&[0, 4]);
@@ -137,6 +149,7 @@ fn packet(random: &mut Random, tags: &[VlanTag]) -> Vec<u8> {
     let header = ip::Header::new(pair[0], pair[1], protocol, 64);
     let header = ip::Header { dscp: random.below(64) as u8, ..header };
     let mut packet = header.packet(&payload).unwrap();
+    set_ecn(&mut packet, random.below(4) as u8);
     if first == 0 && random.one_in(6) {
         // Fragments, packets that may be fragmented; the checksum is nobody's business here.
         let word: u16 = random.pick(&[0x2000, 0x00b9, 0x0000]);

@@ -176,6 +176,7 @@ fn ip_frame(random: &mut Random, way: &Way, load: &Load) -> Vec<u8> {
     let header = ip::Header::new(way.source, way.destination, protocol, 64);
     let header = ip::Header { dscp: random.below(64) as u8, ..header };
     let mut packet = header.packet(&payload).unwrap();
+    inner::set_ecn(&mut packet, random.pick(&[0, 0, 0, 1, 2, 3, 3]));
     if header.ether_type() == 0x0800 {
         broken_v4(random, &mut packet);
     } else {
