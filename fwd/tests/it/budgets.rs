@@ -94,8 +94,7 @@ fn flood(bench: &mut Bench, keeps_up: bool, mut frame: impl FnMut(u32) -> Vec<u8
     let mut consumed = 0;
     let mut last = Duration::ZERO;
     for first in (0..FLOOD).step_by(fwd::BURST) {
-        let frames: Vec<Vec<u8>> =
-            (first..FLOOD).take(fwd::BURST).map(|number| frame(number)).collect();
+        let frames: Vec<Vec<u8>> = (first..FLOOD).take(fwd::BURST).map(&mut frame).collect();
         let frames: Vec<&[u8]> = frames.iter().map(Vec::as_slice).collect();
         let now = Duration::from_secs(1) + Duration::from_micros(99) * first;
         let seen = bench.burst(now, UP, &frames);
