@@ -211,7 +211,13 @@ impl Image {
     /// The place can be sent to: the member is in use and, if it is a peer, that is up.
     #[inline]
     pub(crate) fn member_is_usable(&self, member: &MemberImage) -> bool {
-        member.is_local() || self.peer(member).is_some_and(|(peer, _)| peer.is_up())
+        member.is_local() || self.peer_is_up(member)
+    }
+
+    /// Apart, so that what is common stays in registers.
+    #[inline(never)]
+    fn peer_is_up(&self, member: &MemberImage) -> bool {
+        self.peer(member).is_some_and(|(peer, _)| peer.is_up())
     }
 
     /// The peer that a member is, and the VNI of its learning domain.

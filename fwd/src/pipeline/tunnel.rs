@@ -1,13 +1,14 @@
 //! Frames that leave in a tunnel, and those that are too long for where they should go.
 
 use bridge_model::reason::DropReason;
+use bridge_model::types::{Fid, InterfaceId};
 use bridge_model::wire::ethernet::MIN_FRAME_LEN;
 
-use super::egress::{Egress, Outgoing};
+use super::egress::{Egress, Origin, Outgoing};
 use super::encap::{Flow, Way, encapsulate, layer3_mtu, padded};
 use super::scratch::Scratch;
 use crate::frame::{Frame, Io};
-use crate::image::{Image, PeerImage};
+use crate::image::{Image, MemberImage};
 
 /// The flows of those frames of a burst that go into tunnels. All at once, as one takes long but does
 /// not depend on another.
@@ -35,6 +36,30 @@ fn pad<F: Frame>(frame: &mut F, octets: usize) {
     frame.pad_to(octets);
 }
 
+/// Wraps a frame of a learning domain for a peer, and says which device it leaves by. A frame that is
+/// refused may have been padded.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "one call on the packet path")]
+pub(crate) fn enter<F: Frame>(
+    image: &Image,
+    frame: &mut F,
+    (pop, flow): (usize, Option<Flow>),
+    fid: Fid,
+    to: &MemberImage,
+) -> Result<InterfaceId, DropReason> {
+    let (peer, vni) = image.peer(to).ok_or(DropReason::NoDestination)?;
+    if pop > 0 && frame.octets() < pop + MIN_FRAME_LEN {
+        pad(frame, pop + MIN_FRAME_LEN);
+    }
+    let flow = flow.unwrap_or_else(|| flow_of(frame, pop));
+    let way = Way::find(peer, flow, frame.octets() - pop)?;
+    let clamp = to.push.clamps().then(|| image.fid(fid).clamp_mtu);
+    if !encapsulate(frame, pop, (peer, vni), &way, clamp) {
+        return Err(DropReason::NoBuffer);
+    }
+    Ok(way.path.interface)
+}
+
 impl<F: Frame> Egress<F> {
     /// Sends a frame to a peer.
     #[inline(never)]
@@ -44,27 +69,14 @@ impl<F: Frame> Egress<F> {
         mut frame: F,
         out: &Outgoing<'_>,
     ) {
-        let Outgoing { image, shape, class, to, ingress, .. } = *out;
-        let Some((peer, vni)) = image.peer(to) else {
-            return self.drop(io, frame, DropReason::NoDestination, ingress.origin(shape));
-        };
-        let pop = shape.pop();
-        if pop > 0 && frame.octets() < pop + MIN_FRAME_LEN {
-            pad(&mut frame, pop + MIN_FRAME_LEN);
-        }
-        let flow = out.flow.unwrap_or_else(|| flow_of(&frame, pop));
-        let way = match Way::find(peer, flow, frame.octets() - pop) {
-            Ok(way) => way,
+        let Outgoing { image, shape, class, to, ingress, flow, .. } = *out;
+        match enter(image, &mut frame, (shape.pop(), flow), class.word.fid(), to) {
+            Ok(interface) => self.queue_for(io, frame, to, interface, ingress.now),
             Err(reason) => {
-                self.tell(&frame, reason, peer, out);
-                return self.drop(io, frame, reason, ingress.origin(shape).at(to));
+                let origin = self.refused(&frame, reason, out);
+                self.drop(io, frame, reason, origin);
             }
-        };
-        let clamp = to.push.clamps().then(|| image.fid(class.word.fid()).clamp_mtu);
-        if !encapsulate(&mut frame, pop, (peer, vni), &way, clamp) {
-            return self.drop(io, frame, DropReason::NoBuffer, ingress.origin(shape));
         }
-        self.queue_for(io, frame, to, way.path.interface, ingress.now);
     }
 
     /// The same for a copy of a frame, which is made only if it can be sent.
@@ -75,28 +87,39 @@ impl<F: Frame> Egress<F> {
         out: &Outgoing<'_>,
     ) {
         self.counters.copied(1);
-        let origin = out.ingress.origin(out.shape);
-        let Some((peer, _)) = out.image.peer(out.to) else {
-            return self.count_drop(frame, DropReason::NoDestination, origin);
-        };
         let pop = out.shape.pop();
         let flow = out.flow.unwrap_or_else(|| flow_of(frame, pop));
-        if let Err(reason) = Way::find(peer, flow, padded(frame.octets(), pop)) {
-            self.tell(frame, reason, peer, out);
-            return self.count_drop(frame, reason, origin.at(out.to));
+        let octets = padded(frame.octets(), pop);
+        let peer = out.image.peer(out.to).ok_or(DropReason::NoDestination);
+        if let Err(reason) = peer.and_then(|(peer, _)| Way::find(peer, flow, octets)) {
+            let origin = self.refused(frame, reason, out);
+            return self.count_drop(frame, reason, origin);
         }
-        match io.copy(frame) {
-            Some(copy) => self.tunnel(io, copy, out),
-            None => self.count_drop(frame, DropReason::NoBuffer, origin),
+        if let Some(copy) = io.copy(frame) {
+            self.tunnel(io, copy, out);
+        } else {
+            self.count_drop(frame, DropReason::NoBuffer, out.ingress.origin(out.shape));
         }
     }
 
+    /// What a frame counts for that does not leave, and whose sender may be told.
     #[cold]
-    fn tell(&mut self, frame: &F, reason: DropReason, peer: &PeerImage, out: &Outgoing<'_>) {
-        if reason == DropReason::MtuExceeded {
-            let mtu = layer3_mtu(frame.bytes(), out.shape.pop(), peer.max_frame);
-            self.tell_too_big(frame, mtu, out);
+    fn refused(&mut self, frame: &F, reason: DropReason, out: &Outgoing<'_>) -> Origin {
+        let origin = out.ingress.origin(out.shape);
+        match reason {
+            DropReason::NoBuffer | DropReason::NoDestination => return origin,
+            DropReason::MtuExceeded => {
+                let peer = out.image.peer(out.to);
+                let max_frame = peer.map_or(0, |(peer, _)| peer.max_frame);
+                self.tell_too_big(
+                    frame,
+                    layer3_mtu(frame.bytes(), out.shape.pop(), max_frame),
+                    out,
+                );
+            }
+            _ => {}
         }
+        origin.at(out.to)
     }
 
     /// The sender of a frame that does not fit may be told that packets of `mtu` octets do.
