@@ -43,12 +43,15 @@ use crate::image::{ClassEntry, ClassWord, MemberImage, Push};
 use crate::mac::{Isa, LearnEvent};
 use crate::publication::ImageReceiver;
 
-pub(crate) use admit::{Admission, Control, Parsed, admit};
+pub(crate) use admit::{Admission, Control, Parsed, Shape, admit};
+pub(crate) use decap::open;
 pub(crate) use lookup::{Destination, Source, destination, judge};
 pub(crate) use parse::is_reserved;
 pub(crate) use rewrite::{fits, rewrite};
+pub(crate) use suppress::answerable;
+pub(crate) use tunnel::enter;
+pub(crate) use underlay::{Received, Tunnelled, admit_inner, receive};
 
-use admit::Shape;
 use burst::Job;
 use control::Punt;
 use egress::{Egress, Ingress, Origin, Outgoing};

@@ -12,15 +12,17 @@ use std::time::Duration;
 
 use bridge_model::oracle::{Notice, Oracle, Outcome};
 use bridge_model::reason::{DropReason, PuntReason};
-use bridge_model::topology::{MssClamp, Topology};
+use bridge_model::topology::{MssClamp, StormControl, Topology};
 use bridge_model::types::{Fid, InterfaceId, MacAddr, Name};
 use fwd::mac::Isa;
+use fwd::trace::{Step, what_if};
 use fwd::{BURST, ProtocolEvent, ProtocolFrame};
 
 use crate::bench::Bench;
 use crate::differential::{cases, check_burst, check_punts, expected, scope};
 use crate::generate::{self, INTERFACES, name, station, vid};
 use crate::random::Random;
+use crate::rules::told;
 use inner::ADDRESSES;
 use site::{PEERS, REMOTES, ROUTERS};
 
@@ -360,7 +362,45 @@ fn the_pipeline_does_with_frames_in_and_out_of_tunnels_what_the_oracle_says() {
     }
     assert!(met.consumed.contains_key(&PuntReason::NeighborSuppressed));
     let counts = [met.out_of_tunnels, met.into_tunnels, met.neighbors, met.too_big, met.copied];
-    assert!(counts.iter().all(|count| *count > 20), "{counts:?}");
+    assert!(counts.iter().all(|count| *count > 50), "{counts:?}");
+}
+
+#[test]
+fn a_trace_tells_what_the_pipeline_then_does_with_frames_of_tunnels() {
+    let (mut tunnelled, mut answered) = (0, 0);
+    for seed in 0..cases() * 2 {
+        let mut random = Random::new(0x7ace_0b0e ^ seed);
+        let mut pair = Pair::new(&mut random, seed, Isa::detect());
+        // A trace asks no policer.
+        let (mut topology, view) = (pair.bench.topology.clone(), pair.bench.view.clone());
+        for trunk in topology.trunks.values_mut() {
+            trunk.storm_control = StormControl::default();
+        }
+        for port in topology.access_ports.values_mut() {
+            port.storm_control = StormControl::default();
+        }
+        pair.reconfigure(topology, view);
+        for (index, address) in ADDRESSES.iter().enumerate() {
+            let known = Some((station(index as u64 % 8).get(), index % 2 == 0));
+            for bridge in ["b0", "b1", "b2"] {
+                pair.set_known(bridge, address, known);
+            }
+        }
+        for step in 0..300 {
+            let (interface, frame) = pair.frame(&mut random);
+            let trace = what_if(&pair.bench.image, interface, &frame);
+            let mut seen = pair.bench.frame(pair.now, interface, &frame);
+            seen.sent.sort();
+            assert_eq!(seen, told(&trace), "seed {seed}, step {step}: {:?}", trace.steps);
+            let steps = &trace.steps;
+            tunnelled += steps.iter().filter(|s| matches!(s, Step::Tunnelled { .. })).count();
+            answered += steps.iter().filter(|s| matches!(s, Step::Answered { .. })).count();
+            while pair.bench.punts.pop().is_ok() {}
+            while pair.bench.protocols.pop().is_ok() {}
+            pair.now += Duration::from_millis(1);
+        }
+    }
+    assert!(tunnelled > 200 && answered > 10, "only {tunnelled} and {answered}");
 }
 
 /// Frames in bursts on one interface, which end where a station is learned.

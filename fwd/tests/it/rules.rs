@@ -12,9 +12,9 @@ use bridge_model::types::InterfaceId;
 use fwd::counters::{CounterLayout, Owner, PortSlot, Traffic};
 use fwd::heap::HeapFrame;
 use fwd::mac::Isa;
-use fwd::trace::{Step, Verdict, what_if};
+use fwd::trace::{Copy, Step, Trace, Verdict, what_if};
 
-use crate::bench::Bench;
+use crate::bench::{Bench, Seen};
 use crate::generate::{self, name, vid};
 use crate::random::Random;
 
@@ -308,26 +308,33 @@ fn a_trace_tells_what_the_pipeline_then_does_and_changes_nothing() {
             assert!(before.is_none_or(|before| bench.learned() == before));
             let mut seen = bench.frame(NOW, interface, &frame);
             seen.sent.sort();
-            let (mut sent, mut dropped, mut consumed) = (Vec::new(), Vec::new(), Vec::new());
-            match trace.verdict {
-                Verdict::Drop(reason) => dropped.push(reason),
-                Verdict::Punt(reason) => consumed.push(reason),
-                Verdict::Send(copies) => {
-                    for copy in copies {
-                        match copy.frame {
-                            Ok(bytes) => sent.push((copy.interface, bytes)),
-                            Err(reason) => dropped.push(reason),
-                        }
-                    }
-                }
-            }
-            sent.sort();
-            let told = crate::bench::Seen { sent, dropped, consumed };
+            let told = told(&trace);
             assert_eq!(seen, told, "seed {seed}, step {step}: {:?}", trace.steps);
             assert!(matches!(trace.steps.first(), Some(Step::Arrived { .. })));
             while bench.punts.pop().is_ok() {}
         }
     }
+}
+
+/// What is seen if the trace is right.
+pub(crate) fn told(trace: &Trace) -> Seen {
+    let mut told = Seen::default();
+    let mut tell = |copy: &Copy| match &copy.frame {
+        Ok(bytes) => told.sent.push((copy.interface.unwrap(), bytes.clone())),
+        Err(reason) => told.dropped.push(*reason),
+    };
+    match &trace.verdict {
+        Verdict::Drop(reason) => told.dropped.push(*reason),
+        Verdict::Punt(reason) => told.consumed.push(*reason),
+        Verdict::Send(copies) => copies.iter().for_each(tell),
+        Verdict::Answered(copy) => {
+            tell(copy);
+            told.consumed.push(PuntReason::NeighborSuppressed);
+        }
+    }
+    told.sent.sort();
+    told.dropped.sort_unstable();
+    told
 }
 
 /// Two trunks and three access ports whose names nobody has had before, with room for one station

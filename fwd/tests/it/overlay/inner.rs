@@ -12,16 +12,8 @@ use crate::generate::{self, station};
 use crate::random::Random;
 
 /// Addresses of stations: four of IPv4, four of IPv6.
-pub(super) const ADDRESSES: [&str; 8] = [
-    "10.9.0.1",
-    "10.9.0.2",
-    "10.9.0.3",
-    "0.0.0.0",
-    "fd09::1",
-    "fd09::2",
-    "fd09::3",
-    "::",
-];
+pub(super) const ADDRESSES: [&str; 8] =
+    ["10.9.0.1", "10.9.0.2", "10.9.0.3", "0.0.0.0", "fd09::1", "fd09::2", "fd09::3", "::"];
 
 fn mac(random: &mut Random) -> MacAddr {
     station(random.below(8) as u64).get()

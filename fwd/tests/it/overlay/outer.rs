@@ -30,6 +30,7 @@ struct Way {
     vlan: Option<u16>,
     source: IpAddr,
     destination: IpAddr,
+    vni: u32,
 }
 
 fn parse(text: &str) -> IpAddr {
@@ -52,7 +53,7 @@ pub(super) fn frame(
     {
         return (kernel, from_kernel(random, &link));
     }
-    let (mut way, load) = way(random, underlay, link, view);
+    let (mut way, load) = way(random, underlay, &link, view);
     if random.one_in(60) {
         way.interface = InterfaceId(random.below(8) as u16);
     }
@@ -67,7 +68,7 @@ pub(super) fn frame(
 fn way(
     random: &mut Random,
     underlay: &UnderlayTable,
-    link: UnderlayLinkTable,
+    link: &UnderlayLinkTable,
     view: &HostView,
 ) -> (Way, Load) {
     let mut load = match random.below(16) {
@@ -77,7 +78,8 @@ fn way(
             first: random.pick(&[8, 128, 135, 136]),
         },
         2..=5 => Load::Gre {
-            flags: random.pick(&[0x2000, 0x2000, 0x2000, 0xa000, 0x3000, 0xb000, 0, 0x2001, 0x6000]),
+            flags: random
+                .pick(&[0x2000, 0x2000, 0x2000, 0xa000, 0x3000, 0xb000, 0, 0x2001, 0x6000]),
         },
         _ => Load::Vxlan { port: random.pick(&[4789, 4789, 4789, 8472]) },
     };
@@ -85,8 +87,22 @@ fn way(
     let own: Vec<&str> =
         OWN.iter().copied().filter(|own| parse(own).is_ipv4() == source.is_ipv4()).collect();
     let (mut source, mut destination) = (source, parse(random.pick(&own)));
+    let mut vni = match random.below(8) {
+        0 => random.pick(&[0, 9999, 0x0100_0000 + FIRST_VNI, 0xff_ffff]),
+        _ => FIRST_VNI + random.pick(&[0, 0, 1, 1, 2, 3]),
+    };
+    // Mostly a bridge that the peer has something to do with.
+    let bridges: Vec<(u32, usize)> = underlay
+        .vnis
+        .iter()
+        .flat_map(|(vni, bridge)| bridge.members.keys().map(|peer| (vni.get(), peer.index())))
+        .collect();
     if !underlay.peers.is_empty() && !random.one_in(8) {
-        let peer = random.pick(&underlay.peers);
+        let mut peer = random.pick(&underlay.peers);
+        if !bridges.is_empty() && !random.one_in(4) {
+            let (number, index) = random.pick(&bridges);
+            (vni, peer) = (number, underlay.peers[index].clone());
+        }
         (source, destination) = (peer.remote, peer.local);
         load = match (load, peer.encapsulation) {
             (Load::Gre { .. }, Encapsulation::Vxlan { port, .. })
@@ -106,7 +122,7 @@ fn way(
     }
     let own = view.interface(link.interface).map_or(MacAddr::ZERO, |view| view.mac);
     let vlan = link.vlan.map(|vlan| vlan.get());
-    (Way { interface: link.interface, own, vlan, source, destination }, load)
+    (Way { interface: link.interface, own, vlan, source, destination, vni }, load)
 }
 
 fn ethernet(random: &mut Random, way: &Way, ether_type: u16, packet: &[u8]) -> Vec<u8> {
@@ -151,10 +167,9 @@ fn from_kernel(random: &mut Random, link: &UnderlayLinkTable) -> Vec<u8> {
         return generate::frame(random);
     }
     let to = random.pick(&[MacAddr::BROADCAST, MacAddr::new([8, 0, 0, 0, 0, 1]), link.mac]);
-    let tag = random.one_in(8).then(|| VlanTag {
-        tpid: Tpid::CTag,
-        tci: random.pick(&[0, 0xe000, 5, 4095]),
-    });
+    let tag = random
+        .one_in(8)
+        .then(|| VlanTag { tpid: Tpid::CTag, tci: random.pick(&[0, 0xe000, 5, 4095]) });
     let tags: Vec<VlanTag> = tag.into_iter().collect();
     let octets = random.pick(&[20, 46, 100, 1386, 1400, 1402, 1500, 1504, 9000]);
     ethernet::build(to, link.mac, &tags, 0x0800, &vec![0x45; octets])
@@ -164,11 +179,9 @@ fn ip_frame(random: &mut Random, way: &Way, load: &Load) -> Vec<u8> {
     let inner = inner::inside(random);
     let (protocol, mut payload) = match load {
         Load::Vxlan { port } => (17, vxlan(random, way, *port, &inner)),
-        Load::Gre { flags } => (47, gre(random, *flags, &inner)),
+        Load::Gre { flags } => (47, gre(random, way, *flags, &inner)),
         Load::Udp { port } => (17, datagram(random, way, *port, &inner)),
-        Load::Other { protocol, first } => {
-            (*protocol, [&[*first, 0, 0, 0][..], &inner].concat())
-        }
+        Load::Other { protocol, first } => (*protocol, [&[*first, 0, 0, 0][..], &inner].concat()),
     };
     if random.one_in(25) {
         payload.truncate(random.below(36));
@@ -191,8 +204,11 @@ fn ip_frame(random: &mut Random, way: &Way, load: &Load) -> Vec<u8> {
     if random.one_in(8) {
         packet.extend(vec![0xaa; random.below(40)]);
     }
-    let ether_type =
-        if random.one_in(50) { random.pick(&[0x88b5, 0x0800, 0x86dd]) } else { header.ether_type() };
+    let ether_type = if random.one_in(50) {
+        random.pick(&[0x88b5, 0x0800, 0x86dd])
+    } else {
+        header.ether_type()
+    };
     ethernet(random, way, ether_type, &packet)
 }
 
@@ -233,15 +249,8 @@ fn broken_v4(random: &mut Random, packet: &mut Vec<u8>) {
     }
 }
 
-fn vni(random: &mut Random) -> u32 {
-    match random.below(24) {
-        0 => random.pick(&[0, 9999, 0x0100_0000 + FIRST_VNI, 0xff_ffff]),
-        _ => FIRST_VNI + random.pick(&[0, 0, 1, 1, 2, 3]),
-    }
-}
-
 fn vxlan(random: &mut Random, way: &Way, port: u16, inner: &[u8]) -> Vec<u8> {
-    let [_, a, b, c] = vni(random).to_be_bytes();
+    let [_, a, b, c] = way.vni.to_be_bytes();
     let first = random.pick(&[8, 8, 8, 8, 8, 8, 8, 0xff, 0xf7, 0]);
     let reserved = if random.one_in(3) { random.word() as u8 } else { 0 };
     let mut payload = vec![first, reserved, 0, reserved, a, b, c, reserved];
@@ -269,13 +278,13 @@ fn datagram(random: &mut Random, way: &Way, port: u16, payload: &[u8]) -> Vec<u8
     datagram
 }
 
-fn gre(random: &mut Random, flags: u16, inner: &[u8]) -> Vec<u8> {
+fn gre(random: &mut Random, way: &Way, flags: u16, inner: &[u8]) -> Vec<u8> {
     let mut bytes = flags.to_be_bytes().to_vec();
     bytes.extend(if random.one_in(25) { [0x08, 0x00] } else { [0x65, 0x58] });
     if flags & 0x8000 != 0 {
         bytes.extend([0; 4]);
     }
-    bytes.extend(vni(random).to_be_bytes());
+    bytes.extend(way.vni.to_be_bytes());
     if flags & 0x1000 != 0 {
         bytes.extend([0, 0, 0, 9]);
     }

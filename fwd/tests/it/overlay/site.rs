@@ -198,8 +198,7 @@ fn ports(random: &mut Random, topology: &mut Topology) {
             interface: name(&format!("vm{index}")),
         });
         if random.one_in(4) {
-            let trunk =
-                TrunkPort::new(name(&format!("y{index}")), random.pick(&gateways), binding);
+            let trunk = TrunkPort::new(name(&format!("y{index}")), random.pick(&gateways), binding);
             attempt(topology, |site| drop(site.trunks.insert(trunk.name.clone(), trunk)));
         } else {
             let port = AccessPort::new(name(&format!("x{index}")), random.pick(&bridges), binding);
