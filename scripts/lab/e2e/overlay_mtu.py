@@ -36,8 +36,7 @@ def _told(report, net, name, mtu):
     for source, target in pairs:
         one, other = net.stations[source], net.stations[target]
         for family, header in ((4, 28), (6, 48)):
-            one.ping(other, family=family)
-            _forget_path(one)
+            _known(net, one, other, family)
             fits = one.ping(other, "-M", "do", "-s", mtu - header, family=family, count=2)
             _forget_path(one)
             over = one.ping(other, "-M", "do", "-s", mtu - header + 1, family=family, wait=1)
@@ -48,6 +47,15 @@ def _told(report, net, name, mtu):
                          fits.returncode == 0 and said is not None and int(said[1]) == mtu,
                          fits.stdout + over.stdout)
             _forget_path(one)
+
+
+def _known(net, one, other, family=4):
+    """Both are known to every host: about a frame that is flooded nobody is told anything."""
+    one.ping(other, family=family, count=2)
+    macs = {one.mac, other.mac}
+    wait_until(lambda: all(macs <= {entry["mac"] for entry in gateway.macs()}
+                           for gateway in net.gateways.values()), 2)
+    _forget_path(one)
 
 
 def _forget_path(station):
@@ -115,6 +123,7 @@ def _shrunk(report):
                          wait_until(lambda: "PATH_MTU" in gateway.cli(
                              "status", "-o", "json", check=False).stdout, 3), status)
         one, other = net.stations["vm2"], net.stations["vm1"]
+        _known(net, one, other)
         over = one.ping(other, "-M", "do", "-s", 1350 - 28 + 1, wait=1)
         report.check("a machine that sends more is told what fits",
                      "Frag needed and DF set (mtu = 1350)" in over.stdout, over.stdout)
