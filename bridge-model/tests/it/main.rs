@@ -22,9 +22,9 @@ mod limits;
 #[cfg(test)]
 mod machine;
 #[cfg(test)]
-mod overlay_sites;
-#[cfg(test)]
 mod overlay;
+#[cfg(test)]
+mod overlay_sites;
 #[cfg(test)]
 mod parsers;
 #[cfg(test)]

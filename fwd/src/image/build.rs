@@ -161,14 +161,22 @@ impl Image {
 }
 
 impl Builder<'_> {
+    /// The ports that have VIDs to count for. (An interface with an underlay link reads tags as a trunk
+    /// does, whatever port is on it.)
+    fn trunks(&self) -> BTreeSet<PortId> {
+        let interfaces = self.tables.interfaces.iter().filter(|interface| {
+            matches!(interface.tagged, TaggedClasses::Trunk { .. }) && !has_underlay(interface)
+        });
+        let members = self.tables.fids.iter().flat_map(|fid| &fid.members);
+        let with_vid = members.filter_map(|member| match member.route {
+            MemberRoute::Port { port, vid: Some(_), .. } => Some(port),
+            _ => None,
+        });
+        interfaces.filter_map(|interface| interface.tagged_port).chain(with_vid).collect()
+    }
+
     fn ports(&mut self, slots: &mut CounterSlots) -> Result<(), ImageError> {
-        let trunks: BTreeSet<PortId> = self
-            .tables
-            .interfaces
-            .iter()
-            .filter(|interface| matches!(interface.tagged, TaggedClasses::Trunk { .. }))
-            .filter_map(|interface| interface.tagged_port)
-            .collect();
+        let trunks = self.trunks();
         for (index, port) in self.tables.ports.iter().enumerate() {
             let id =
                 u16::try_from(index).map_err(|_| too_many("ports", self.tables.ports.len()))?;

@@ -278,8 +278,7 @@ impl<F: Frame> Egress<F> {
         };
         let class = &parsed.class;
         let to = &MemberImage::UNUSED;
-        let mut out =
-            Outgoing { image, shape, class, to, ingress, flow: None, is_known: false };
+        let mut out = Outgoing { image, shape, class, to, ingress, flow: None, is_known: false };
         let mut pending = None;
         for member in targets {
             if let Some(to) = pending.replace(member) {

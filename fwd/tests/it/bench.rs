@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bridge_model::compile::{
-    Compiled, Domain, HostView, Numbering, Scope, UnderlayTable, compile,
-};
+use bridge_model::compile::{Compiled, Domain, HostView, Numbering, Scope, UnderlayTable, compile};
 use bridge_model::oracle::Learned;
 use bridge_model::reason::{DropReason, PuntReason};
 use bridge_model::topology::Topology;

@@ -71,15 +71,12 @@ impl Pair {
 
     fn set_known(&mut self, bridge: &str, address: &str, station: Option<(MacAddr, bool)>) {
         let (bridge, address) = (name(bridge), address.parse().unwrap());
-        match station {
-            Some((mac, is_router)) => {
-                self.oracle.set_known_neighbor(&bridge, address, mac, is_router);
-                self.known.insert((bridge, address), (mac, is_router));
-            }
-            None => {
-                self.oracle.forget_neighbor(&bridge, address);
-                self.known.remove(&(bridge, address));
-            }
+        if let Some((mac, is_router)) = station {
+            self.oracle.set_known_neighbor(&bridge, address, mac, is_router);
+            self.known.insert((bridge, address), (mac, is_router));
+        } else {
+            self.oracle.forget_neighbor(&bridge, address);
+            self.known.remove(&(bridge, address));
         }
         self.tell_known();
     }

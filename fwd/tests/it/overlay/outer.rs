@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use bridge_model::compile::{Encapsulation, HostView, UnderlayLinkTable, UnderlayTable};
-use bridge_model::types::{InterfaceId, MacAddr, Tpid, VlanTag};
+use bridge_model::types::{InterfaceId, MacAddr, Tpid, VlanId, VlanTag};
 use bridge_model::wire::checksum::internet;
 use bridge_model::wire::ethernet;
 use bridge_model::wire::ip::{self, Datagram};
@@ -121,7 +121,7 @@ fn way(
         source = parse(if destination.is_ipv4() { REMOTES[0] } else { REMOTES[7] });
     }
     let own = view.interface(link.interface).map_or(MacAddr::ZERO, |view| view.mac);
-    let vlan = link.vlan.map(|vlan| vlan.get());
+    let vlan = link.vlan.map(VlanId::get);
     (Way { interface: link.interface, own, vlan, source, destination, vni }, load)
 }
 
