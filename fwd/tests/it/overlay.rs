@@ -2,6 +2,7 @@
 //! kind, the pipeline does, octet by octet, with every instruction set, while next hops are resolved
 //! and lost, peers go down before anything is compiled anew, and stations' addresses come and go.
 
+mod corpus;
 mod inner;
 mod outer;
 mod site;
@@ -10,6 +11,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use bridge_model::compile::HostView;
 use bridge_model::oracle::{Notice, Oracle, Outcome};
 use bridge_model::reason::{DropReason, PuntReason};
 use bridge_model::topology::{MssClamp, StormControl, Topology};
@@ -41,21 +43,25 @@ struct Pair {
 impl Pair {
     fn new(random: &mut Random, seed: u64, isa: Isa) -> Self {
         let topology = site::topology(random, seed);
-        let view = generate::random_view(random);
-        let mut pair = Self {
-            oracle: Oracle::new(topology.clone(), view.clone()),
-            bench: Bench::new(topology, view, isa),
-            now: Duration::from_millis(1),
-            known: BTreeMap::new(),
-            told: Vec::new(),
-            is_behind: false,
-        };
+        let mut pair = Self::of(topology, generate::random_view(random), isa);
         for (number, next_hop) in (0_u64..).zip(REMOTES.iter().chain(&ROUTERS)) {
             if !random.one_in(6) {
                 pair.resolve(next_hop, Some(MacAddr::from_u64(0x0800_0000_0000 | number)));
             }
         }
         pair
+    }
+
+    /// Nothing resolved, nothing known.
+    fn of(topology: Topology, view: HostView, isa: Isa) -> Self {
+        Self {
+            oracle: Oracle::new(topology.clone(), view.clone()),
+            bench: Bench::new(topology, view, isa),
+            now: Duration::from_millis(1),
+            known: BTreeMap::new(),
+            told: Vec::new(),
+            is_behind: false,
+        }
     }
 
     fn resolve(&mut self, next_hop: &str, mac: Option<MacAddr>) {
@@ -96,7 +102,7 @@ impl Pair {
         assert_eq!(table.len(), self.told.len());
     }
 
-    fn reconfigure(&mut self, topology: Topology, view: bridge_model::compile::HostView) {
+    fn reconfigure(&mut self, topology: Topology, view: HostView) {
         self.oracle.tick(self.now);
         self.oracle.reconfigure(topology.clone(), view.clone());
         self.bench.reconfigure(topology, view, self.now);
