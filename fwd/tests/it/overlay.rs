@@ -28,6 +28,32 @@ use crate::rules::told;
 use inner::ADDRESSES;
 use site::{PEERS, REMOTES, ROUTERS};
 
+pub(crate) use site::topology;
+
+/// A frame of the underlay, or one of a station, for the site of this bench.
+pub(crate) fn frame(random: &mut Random, bench: &Bench) -> Vec<u8> {
+    if random.one_in(3) {
+        return inner::frame(random);
+    }
+    outer::frame(random, &bench.underlay, &bench.view).1
+}
+
+/// Some next hop is resolved or lost, some peer goes down or comes back, some address is known.
+pub(crate) fn shake(random: &mut Random, bench: &Bench) {
+    let live = bench.learner.live();
+    for link in &bench.underlay.links {
+        let next_hop: IpAddr = random.pick(&[&REMOTES[..], &ROUTERS[..]].concat()).parse().unwrap();
+        let mac = (!random.one_in(4)).then(|| MacAddr::from_u64(0x0800_0000_0001));
+        live.underlay().next_hop((link.interface, link.vlan, next_hop)).set(mac);
+    }
+    live.underlay().peer(&name(random.pick(&PEERS))).set_up(!random.one_in(4));
+    let fid = bench.numbering.fid_of_bridge(&name(random.pick(&["b0", "b1", "b2"])), None);
+    let address: IpAddr = random.pick(&ADDRESSES).parse().unwrap();
+    if let Some(fid) = fid {
+        live.neighbors().insert(fid, address, station(random.below(8) as u64).get(), false);
+    }
+}
+
 /// Oracle and pipeline, told the same.
 struct Pair {
     oracle: Oracle,
@@ -42,7 +68,7 @@ struct Pair {
 
 impl Pair {
     fn new(random: &mut Random, seed: u64, isa: Isa) -> Self {
-        let topology = site::topology(random, seed);
+        let topology = topology(random, seed);
         let mut pair = Self::of(topology, generate::random_view(random), isa);
         for (number, next_hop) in (0_u64..).zip(REMOTES.iter().chain(&ROUTERS)) {
             if !random.one_in(6) {
@@ -165,7 +191,7 @@ impl Pair {
             }
             1 => {
                 view.interfaces = generate::random_view(random).interfaces;
-                self.reconfigure(site::topology(random, seed), view);
+                self.reconfigure(self::topology(random, seed), view);
             }
             2 => {
                 view.interfaces = generate::random_view(random).interfaces;

@@ -54,7 +54,7 @@ fn attempt(topology: &mut Topology, change: impl FnOnce(&mut Topology)) {
 }
 
 /// A topology that passes its own check, mostly with tunnels.
-pub(super) fn topology(random: &mut Random, seed: u64) -> Topology {
+pub(crate) fn topology(random: &mut Random, seed: u64) -> Topology {
     let mut topology = generate::topology(random, seed);
     bridges(random, &mut topology);
     hosts(random, &mut topology);
