@@ -18,3 +18,4 @@ mod random;
 mod rules;
 mod scale;
 mod tunnels;
+mod underlay;
