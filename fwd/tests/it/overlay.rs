@@ -429,7 +429,7 @@ fn a_trace_tells_what_the_pipeline_then_does_with_frames_of_tunnels() {
             pair.now += Duration::from_millis(1);
         }
     }
-    assert!(tunnelled > 200 && answered > 10, "only {tunnelled} and {answered}");
+    assert!(tunnelled > 200 && answered > 2, "only {tunnelled} and {answered}");
 }
 
 /// Frames in bursts on one interface, which end where a station is learned.
