@@ -360,6 +360,9 @@ fn the_mtu_of_every_way_bounds_the_frame_and_the_sender_is_told() {
     let sent = w.send("vm1", &frame("A", "B").grown(1465));
     assert_eq!(sent, Outcome::Dropped(DropReason::MtuExceeded));
     assert_eq!(told(&w), [1450]);
+    // That was said once.
+    w.send("vm1", &frame("A", "B").cut(13));
+    assert!(told(&w).is_empty());
     // The tag that came off does not count; one that stays does.
     assert_eq!(w.send("eth1", &frame("S", "B").tag(10).grown(1468)).copies().len(), 1);
     w.send("eth1", &frame("S", "B").tag(10).grown(1469));

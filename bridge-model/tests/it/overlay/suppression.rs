@@ -193,6 +193,23 @@ fn only_where_the_bridge_wants_it_and_not_out_of_a_tunnel_and_not_behind_the_sam
 }
 
 #[test]
+fn a_station_is_never_told_its_own_address_wherever_it_is_believed_to_be() {
+    // The port is full with D, so A stays where it was learned: behind the peer.
+    let text = SITE
+        .replace("{name: web, vni: 5001}", "{name: web, vni: 5001, neighborSuppression: true}")
+        .replace("host: h, interface: vm1}", "host: h, interface: vm1, macLimit: 1}");
+    let mut w = world_of(&text);
+    teach(&mut w, "192.0.2.2", 5001, "A");
+    w.send("vm1", &frame("D", "*"));
+    w.know("web", "10.0.0.1", Some((mac("A"), false)));
+    let own = arp(1, ("A", "10.0.0.9"), "*", "10.0.0.1");
+    assert_eq!(shown(&mut w, "vm1", &own), FLOODED);
+    assert_eq!(w.learned(), ["web:A@@o2", "web:D@p1"]);
+    let other = arp(1, ("D", "10.0.0.9"), "*", "10.0.0.1");
+    assert_eq!(shown(&mut w, "vm1", &other), "answer vm1");
+}
+
+#[test]
 fn what_is_inside_tags_is_another_network() {
     let mut w = suppressing();
     // A customer tag that is payload.
