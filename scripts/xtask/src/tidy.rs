@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::tree::{self, File, TreeError};
 
 /// The length at which a source file is too long, in lines; aim for half of it.
-const LONGEST_FILE: usize = 800;
+const LONGEST_FILE: usize = 900;
 
 /// Where `unsafe` may stand: the bindings, and the kernels that need an instruction set.
 const UNSAFE_HOME: &[&str] = &["pmd-config/", "fwd/src/mac/kernel", "fwd/src/isa.rs"];
