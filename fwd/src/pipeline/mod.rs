@@ -3,11 +3,15 @@
 //! A burst of frames from one interface goes through in stages, each a loop over the burst, so that
 //! cache misses of different frames overlap and the instructions of a stage stay hot:
 //!
-//! 1. parse and classify ([`parse`], [`admit`](mod@admit)) with the frames' first lines prefetched ahead;
-//! 2. control frames leave the burst, ahead of data ([`control`]);
+//! 1. parse and classify ([`parse`], [`admit`](mod@admit)) with the frames' first lines prefetched ahead.
+//!    On an interface of the underlay, frames in tunnels are taken out here ([`decap`], [`quick`],
+//!    [`underlay`]) and are frames like any others from then on;
+//! 2. control frames leave the burst, ahead of data ([`control`]), and so do packets of the underlay's
+//!    protocols ([`protocol`]);
 //! 3. both keys of every frame are hashed and their buckets prefetched;
 //! 4. in the order of arrival: storm control, source check ([`lookup`]), destination. A station that
-//!    moved is found at its new place by the very next frame;
+//!    moved is found at its new place by the very next frame. Questions for known stations are answered
+//!    ([`suppress`](mod@suppress));
 //! 5. rewrite ([`rewrite`](mod@rewrite)) or encapsulation ([`tunnel`], [`encap`]) and transmit bins
 //!    ([`egress`]); flooded frames are copied here.
 //!
